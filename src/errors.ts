@@ -1,0 +1,45 @@
+/**
+ * One family of errors. Each has a code to branch on, a message that names what was found, and a remedy that
+ * a person can carry out. Subclasses exist only where a caller would treat them differently.
+ */
+
+const MARK = "isLangchainOllamaOptimizerError";
+
+/** Fields of an {@link OptimizerError}. */
+export interface OptimizerErrorFields {
+  /** Stable, upper case, e.g. `STORE_DAMAGED`. */
+  readonly code: string;
+  /** Names the option, file or model and the value found. Never prompt text. */
+  readonly message: string;
+  /** What a person can do about it. */
+  readonly remedy: string;
+  readonly cause?: unknown;
+}
+
+/**
+ * Base of all errors this package throws itself. (A prompt that fits no window is LangChain's own
+ * `ContextOverflowError`, an aborted call its `ModelAbortError`.)
+ *
+ * @example
+ * const error = new OptimizerError({ code: "STORE_DAMAGED", message: "rules.json is not JSON", remedy: "Put a copy back." });
+ * error.message // "rules.json is not JSON. Put a copy back."
+ * OptimizerError.isInstance(error) // true
+ */
+export class OptimizerError extends Error {
+  override name = "OptimizerError";
+  readonly code: string;
+  readonly remedy: string;
+  /** Survives two installed copies of the package, which `instanceof` does not. */
+  readonly isLangchainOllamaOptimizerError = true as const;
+
+  constructor(fields: OptimizerErrorFields) {
+    super(`${fields.message.replace(/\.$/, "")}. ${fields.remedy}`, { cause: fields.cause });
+    this.code = fields.code;
+    this.remedy = fields.remedy;
+  }
+
+  /** True for errors of this family, also when two copies of the package are installed. */
+  static isInstance(error: unknown): error is OptimizerError {
+    return typeof error === "object" && error !== null && MARK in error;
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * The one contract of storage. Reads come from memory and are synchronous; writes are queued and never block a
+ * decision; awaiting a write means it is durable. Numbers below `counts` are added by every driver atomically,
+ * other fields are replaced by the later `updatedAt`, `createdAt` keeps the earliest.
+ */
+import type {
+  ProfileRecord,
+  RequestRecord,
+  RuleRecord,
+  SettingRecord,
+  StoredRecord,
+  TemplateRecord,
+} from "../records.js";
+
+/** The documents a store keeps, by kind. */
+export interface Documents {
+  readonly templates: TemplateRecord;
+  readonly profiles: ProfileRecord;
+  readonly rules: RuleRecord;
+  readonly settings: SettingRecord;
+}
+export type DocumentKind = keyof Documents;
+
+/** A change to one document: `counts` hold increments, other fields new values; absent fields stay. */
+export type Change<R extends StoredRecord> = Partial<Omit<R, "id" | "counts">> & {
+  readonly id: string;
+  /** Increments; missing counters stay. */
+  readonly counts?: DeepPartial<R["counts"]>;
+};
+type DeepPartial<T> = T extends readonly unknown[] | number
+  ? T
+  : { readonly [K in keyof T]?: DeepPartial<T[K]> };
+
+/** Which requests to read. Newest last unless `newestFirst`. */
+export interface RequestQuery {
+  /** ISO 8601, inclusive. */
+  readonly since?: string;
+  /** ISO 8601, exclusive. */
+  readonly until?: string;
+  readonly model?: string;
+  readonly templateId?: string;
+  readonly limit?: number;
+  readonly newestFirst?: boolean;
+}
+
+/** What a driver can do beyond the contract: declared, not guessed. */
+export interface StoreAbilities {
+  /** Survives the process. */
+  readonly durable: boolean;
+  /** Other processes on this machine may share it. */
+  readonly sharedByProcesses: boolean;
+  /** Other machines may share it. */
+  readonly sharedByMachines: boolean;
+}
+
+/** A change that another process or machine made, seen within a second. */
+export interface StoreEvent {
+  readonly kind: DocumentKind;
+  readonly id: string;
+  /** null when it was removed. */
+  readonly record: StoredRecord | null;
+}
+
+export interface OptimizerStore {
+  /** For people: a folder, a server, "memory". */
+  readonly location: string;
+  readonly abilities: StoreAbilities;
+  /** Resolves when everything stored has been read into memory. Decisions do not wait for it. */
+  ready(): Promise<void>;
+  /** From memory; undefined when unknown (or not read yet). Never mutate what is returned. */
+  get<K extends DocumentKind>(kind: K, id: string): Documents[K] | undefined;
+  /** From memory. */
+  list<K extends DocumentKind>(kind: K): Iterable<Documents[K]>;
+  /**
+   * Merges a change; visible in memory at once. The promise resolves when it is durable and rejects when it
+   * cannot be; ignoring it is allowed (a rejection that nobody awaits is logged once, never unhandled).
+   */
+  merge<K extends DocumentKind>(kind: K, change: Change<Documents[K]>): Promise<void>;
+  /** Removes a document here and for everyone. */
+  remove(kind: DocumentKind, id: string): Promise<void>;
+  /** Appends to the request log; same promise as {@link merge}. A request with a known id is appended once. */
+  append(request: RequestRecord): Promise<void>;
+  /** Reads the request log without loading it whole. */
+  requests(query?: RequestQuery): AsyncIterable<RequestRecord>;
+  /** Changes by others. Returns the function that ends it. */
+  subscribe(listener: (event: StoreEvent) => void): () => void;
+  /** Resolves when everything queued is durable. */
+  flush(): Promise<void>;
+  /** Flushes and releases files, locks and timers. Clients that were passed in stay open. */
+  close(): Promise<void>;
+}
