@@ -43,3 +43,44 @@ export class OptimizerError extends Error {
     return typeof error === "object" && error !== null && MARK in error;
   }
 }
+
+/**
+ * A server that refused, failed or fell silent. Codes: `SERVER_UNREACHABLE`, `MODEL_NOT_FOUND`,
+ * `CAPABILITY_MISSING`, `SERVER_BUSY`, `OUT_OF_MEMORY`, `RUNNER_CRASHED`, `LOAD_TIMEOUT`, `CONTEXT_EXCEEDED`,
+ * `REQUEST_INVALID`, `UNAUTHORIZED`, `SERVER_ERROR`, `REPLY_INCOMPLETE`.
+ */
+export class UpstreamError extends OptimizerError {
+  override name = "UpstreamError";
+  /** HTTP status; 0 when there was no reply. */
+  readonly status: number;
+  /** The server's own words. They may quote the prompt: never log or store them. */
+  readonly body: string;
+
+  constructor(fields: OptimizerErrorFields & { readonly status: number; readonly body?: string }) {
+    super(fields);
+    this.status = fields.status;
+    this.body = fields.body ?? "";
+  }
+}
+
+/** A prompt that fits no window that is permitted. Code `CONTEXT_OVERFLOW`. Nothing was sent, or nothing answered. */
+export class WindowOverflow extends OptimizerError {
+  override name = "WindowOverflow";
+  readonly promptTokens: number;
+  readonly needTokens: number;
+  /** Largest permitted window in tokens. */
+  readonly limitTokens: number;
+  /** What sets the limit: the model's training, a window that ran out of memory, or the user's own `numCtx`. */
+  readonly limit: "trained" | "ceiling" | "explicit";
+
+  constructor(
+    fields: Omit<OptimizerErrorFields, "code"> &
+      Pick<WindowOverflow, "promptTokens" | "needTokens" | "limitTokens" | "limit">,
+  ) {
+    super({ ...fields, code: "CONTEXT_OVERFLOW" });
+    this.promptTokens = fields.promptTokens;
+    this.needTokens = fields.needTokens;
+    this.limitTokens = fields.limitTokens;
+    this.limit = fields.limit;
+  }
+}

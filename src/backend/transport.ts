@@ -1,0 +1,140 @@
+/**
+ * HTTP as a local model server needs it: no header timeout (`/api/chat` answers only after the load, and
+ * Node's fetch gives up after 300 s), sockets kept alive, the signal reaches the socket of this call only.
+ */
+import http from "node:http";
+import https from "node:https";
+
+/** A request as it goes out. */
+export interface WireInit {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
+  readonly signal?: AbortSignal;
+}
+
+/** A reply whose body has not been read yet; leaving the iteration early closes the socket. */
+export interface WireReply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+/** How a request reaches a server. Rejects with the socket's error, or with the signal's reason. */
+export type Transport = (url: string, init?: WireInit) => Promise<WireReply>;
+
+const AGENT_OPTIONS = { keepAlive: true, maxSockets: Number.POSITIVE_INFINITY, scheduling: "lifo" } as const;
+const agents = { http: new http.Agent(AGENT_OPTIONS), https: new https.Agent(AGENT_OPTIONS) };
+
+/**
+ * The default transport, over node:http. A request on a kept socket that the server had just closed is sent
+ * once more (Node's documented pattern: `reusedSocket` and ECONNRESET before any reply).
+ */
+export const nodeTransport: Transport = (url, init = {}) => {
+  const target = new URL(url);
+  const secure = target.protocol === "https:";
+  const body = typeof init.body === "string" ? Buffer.from(init.body) : init.body;
+  const headers: Record<string, string | number> = { ...init.headers };
+  if (body) headers["content-length"] = body.byteLength;
+  if (target.username) {
+    const credentials = `${decodeURIComponent(target.username)}:${decodeURIComponent(target.password)}`;
+    headers.authorization = `Basic ${Buffer.from(credentials).toString("base64")}`;
+  }
+
+  return new Promise((resolve, reject) => {
+    const { signal } = init;
+    if (signal?.aborted) return reject(signal.reason);
+
+    const attempt = (again: boolean): void => {
+      const request = (secure ? https : http).request(target, {
+        method: init.method ?? "GET",
+        headers,
+        agent: secure ? agents.https : agents.http,
+      });
+      const abort = (): void => {
+        request.destroy(abortError(signal?.reason));
+      };
+      signal?.addEventListener("abort", abort, { once: true });
+      request.on("response", (response) => {
+        response.once("close", () => signal?.removeEventListener("abort", abort));
+        resolve({
+          status: response.statusCode ?? 0,
+          headers: flat(response.headers),
+          body: bodyOf(response, signal),
+        });
+      });
+      request.on("error", (error: NodeJS.ErrnoException) => {
+        signal?.removeEventListener("abort", abort);
+        if (signal?.aborted) reject(signal.reason);
+        else if (again && request.reusedSocket && error.code === "ECONNRESET") attempt(false);
+        else reject(error);
+      });
+      request.end(body);
+    };
+    attempt(true);
+  });
+};
+
+async function* bodyOf(response: http.IncomingMessage, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of response) yield chunk as Uint8Array;
+  } catch (error) {
+    throw signal?.aborted ? signal.reason : error;
+  } finally {
+    response.destroy();
+  }
+}
+
+function abortError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new DOMException("This operation was aborted", "AbortError");
+}
+
+function flat(headers: http.IncomingHttpHeaders): Record<string, string> {
+  const flattened: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (value !== undefined) flattened[name] = Array.isArray(value) ? value.join(", ") : value;
+  }
+  return flattened;
+}
+
+/** A transport over the user's own `fetch`. */
+export function fetchTransport(userFetch: typeof fetch): Transport {
+  return async (url, init = {}) => {
+    const response = await userFetch(url, {
+      method: init.method ?? "GET",
+      headers: { ...init.headers },
+      body: init.body as never,
+      signal: init.signal,
+    });
+    return {
+      status: response.status,
+      headers: Object.fromEntries(response.headers),
+      body: fetchBody(response),
+    };
+  };
+}
+
+async function* fetchBody(response: Response): AsyncGenerator<Uint8Array> {
+  if (!response.body) {
+    yield new Uint8Array(await response.arrayBuffer());
+    return;
+  }
+  const reader = response.body.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    // Cancelling a finished body is a no-op; an unfinished one closes its socket.
+    await reader.cancel().catch(() => {});
+  }
+}
+
+/** Reads a whole body. */
+export async function readBody(reply: WireReply): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  for await (const part of reply.body) parts.push(part);
+  return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+}

@@ -1,0 +1,54 @@
+/** What goes into the engine and what comes out: shared by the chat model and the HTTP server. */
+import type { Transport } from "../backend/transport.js";
+import type { WireChunk, WireRequest } from "../backend/wire.js";
+import type { DecisionRecord, RequestRecord, RequestSource } from "../records.js";
+
+/** What happens to a prompt that fits no permitted window. `trim` is done by the caller, see {@link Overflow}. */
+export type OverflowPolicy = "error" | "trim" | "cut";
+
+/** One call of `/api/chat` or `/api/generate`, as its client would have sent it. */
+export interface EngineCall {
+  /** Base address, e.g. `http://127.0.0.1:11434`, without a trailing slash. */
+  readonly origin: string;
+  readonly path: "/api/chat" | "/api/generate";
+  /** Options in it count as set by the user: they win. */
+  readonly body: WireRequest;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Defaults to node:http. */
+  readonly transport?: Transport;
+  readonly signal?: AbortSignal;
+  /** False: the body goes out as written. */
+  readonly optimize: boolean;
+  readonly onOverflow: OverflowPolicy;
+  readonly source: RequestSource;
+  readonly runId?: string;
+  readonly tags?: readonly string[];
+  readonly owner?: string;
+  /** Output reserve in tokens that the user asked for (`/opt reserve=`). */
+  readonly reserve?: number;
+  /** Template id that the user named (`/opt template=`). */
+  readonly templateId?: string;
+  /** Messages that the caller left out after an overflow with `trim`. */
+  readonly trimmedMessages?: number;
+}
+
+/** One parsed line of the reply and its raw text. */
+export interface EngineChunk {
+  readonly raw: string;
+  readonly data: WireChunk;
+}
+
+/** A reply under way. */
+export interface EngineReply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** The decision; complete with its outcome once `chunks` has yielded the final line. */
+  readonly decision: () => DecisionRecord;
+  /**
+   * Ends after the final line. Throws when the reply ends without one, is empty and unfinished, or carries an
+   * error line. Leaving it early stops the server.
+   */
+  readonly chunks: AsyncIterable<EngineChunk>;
+  /** What was recorded; resolves when the reply has ended, however it ended. */
+  readonly recorded: Promise<RequestRecord>;
+}
