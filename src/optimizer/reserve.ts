@@ -1,0 +1,39 @@
+/** Room kept for the reply. */
+import type { Configuration } from "./configuration.js";
+
+/** Tokens kept for the reply, and where the figure comes from. */
+export interface OutputReserve {
+  readonly tokens: number;
+  readonly source: "numPredict" | "template" | "model" | "default" | "none";
+}
+
+export interface ReserveInputs {
+  /** What the user set; 0 and below count as unset (Ollama: -1 is "no limit"). */
+  readonly numPredict?: number | undefined;
+  /** 99th percentile of the template's output tokens, thinking included, censored samples left out. */
+  readonly templateP99?: number | undefined;
+  readonly modelP99?: number | undefined;
+  /** The model thinks before it answers. */
+  readonly thinks: boolean;
+  readonly isEmbedding?: boolean;
+}
+
+/**
+ * Output reserve of a call: `numPredict` if set, else the template's p99, else the model's, else a default.
+ *
+ * @returns whole tokens
+ * @example outputReserve({ thinks: false }, DEFAULT_CONFIGURATION) // { tokens: 1024, source: "default" }
+ */
+export function outputReserve(
+  inputs: ReserveInputs,
+  config: Pick<Configuration, "outputReserve" | "thinkingReserve" | "bufferMultiplier">,
+): OutputReserve {
+  if (inputs.isEmbedding) return { tokens: 0, source: "none" };
+  if (inputs.numPredict !== undefined && inputs.numPredict > 0) {
+    return { tokens: Math.ceil(inputs.numPredict), source: "numPredict" };
+  }
+  const learned = (p99: number) => Math.max(1, Math.ceil(p99 * config.bufferMultiplier));
+  if (inputs.templateP99 !== undefined) return { tokens: learned(inputs.templateP99), source: "template" };
+  if (inputs.modelP99 !== undefined) return { tokens: learned(inputs.modelP99), source: "model" };
+  return { tokens: inputs.thinks ? config.thinkingReserve : config.outputReserve, source: "default" };
+}

@@ -1,0 +1,61 @@
+/** What is known of one slot (one loaded runner of one server) while the program runs, as plain data. */
+import type { ProfileRecord, RunnerOptions } from "../records.js";
+
+/** What `/api/ps` said of this slot. Sizes in bytes, times in ms since the epoch. */
+export interface LoadedState {
+  /** Window of the loaded runner; null when the model is not loaded. */
+  readonly numCtx: number | null;
+  readonly sizeBytes: number;
+  readonly vramBytes: number;
+  /** By the server's clock; null when unknown or never. */
+  readonly expiresAt: number | null;
+  readonly otherModelsLoaded: number;
+  /** Bytes of those other models: a ceiling was met with so much loaded. */
+  readonly otherBytes: number;
+  readonly observedAt: number;
+}
+
+/** A reload that is on its way: until it is answered, every call of the slot sends its options. */
+export interface PendingReload {
+  readonly options: RunnerOptions;
+  readonly since: number;
+  /** Calls on their way with these options. When all of them failed, nobody knows what is loaded. */
+  readonly calls: number;
+}
+
+/** The part of a profile that a program carries along, with the sums of all programs' counters it needs. */
+export interface SlotKnowledge
+  extends Pick<
+    ProfileRecord,
+    | "loadMs"
+    | "warmLoadMs"
+    | "recentNeeds"
+    | "largestNeeds"
+    | "ceilings"
+    | "memory"
+    | "batches"
+    | "sawVram"
+    | "refusesOverflow"
+  > {
+  readonly pinnedNumCtx: number | null;
+  /** Calls answered so far, by all programs. */
+  readonly calls: number;
+  /** What the present spill has cost so far, for ski rental. */
+  readonly spillCostMs: number;
+  /** Best output rate without a spill, tokens per second; null until seen. */
+  readonly unspilledTokensPerSecond: number | null;
+}
+
+export interface SlotState {
+  readonly serverId: string;
+  /** Digest of the weights. */
+  readonly blob: string;
+  /** Trained window in tokens; null when unknown. */
+  readonly trainedNumCtx: number | null;
+  /** null when `/api/ps` never answered. */
+  readonly loaded: LoadedState | null;
+  /** Runner options that the loaded runner was started with, as far as known. */
+  readonly options: RunnerOptions;
+  readonly pending: PendingReload | null;
+  readonly known: SlotKnowledge;
+}
