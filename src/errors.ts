@@ -84,3 +84,17 @@ export class WindowOverflow extends OptimizerError {
     this.limit = fields.limit;
   }
 }
+
+const RECORDED = Symbol.for("langchain-ollama-optimizer.recorded");
+
+/** Marks the error of a call that is in the store already, so that no callback handler counts it again. */
+export function markRecorded(error: unknown): void {
+  if (typeof error === "object" && error !== null && Object.isExtensible(error)) {
+    Object.defineProperty(error, RECORDED, { value: true, configurable: true });
+  }
+}
+
+/** Whether {@link markRecorded} saw this error, also by another installed copy of the package. */
+export function isRecorded(error: unknown): boolean {
+  return typeof error === "object" && error !== null && RECORDED in error;
+}
