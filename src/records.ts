@@ -142,24 +142,37 @@ export interface StoredRecord {
   readonly counts: Counts;
 }
 
-/** A recurring prompt shape of one model, seen through SimHash. */
+/**
+ * What a template stands for. "task": one shape of user text, behind one system prompt or none. "system":
+ * everything behind one system prompt. "length": prompts of one length bucket, for those that match nothing.
+ */
+export type TemplateScope = "task" | "system" | "length";
+
+/**
+ * A recurring prompt shape of one model, seen through SimHash. Votes of the majority stay in memory: 128
+ * numbers per window would be 15 KB a template, and a restart can begin again from the fingerprint they made.
+ */
 export interface TemplateRecord extends StoredRecord {
   /** Digest of the model whose prompts these are. */
   readonly modelDigest: string;
-  /** Bits, window grid, shingle length and stream layout; other settings re-learn, they never compare. */
+  /** Bits, window grid and shingle length; other settings re-learn, they never compare. */
   readonly fingerprintVersion: string;
-  /** Tokens of the prefix window that matching uses at present. */
+  readonly scope: TemplateScope;
+  /** Template of the system prompt that a task stands behind; null when there is none. */
+  readonly systemId: string | null;
+  /** Tokens of the prefix window that matching uses at present; 0 for scope "length". */
   readonly workingWindow: number;
-  /** Majority fingerprints, hex, by `stream:window`, e.g. "user:128". */
+  /** Majority fingerprint, hex, by window in tokens, e.g. "128": of the user text (task) or the system text. */
   readonly fingerprints: Readonly<Record<string, string>>;
   readonly counts: {
     readonly observations: number;
     /** Sum of Hamming distances at match, in bits; mean distance = distanceSum / observations. */
     readonly distanceSum: number;
-    /** Per bit: observations that had it set, minus those that had not, by `stream:window`. */
-    readonly votes: { readonly [streamWindow: string]: readonly number[] };
     readonly promptTokens: Histogram;
+    /** Of replies that ended by themselves. */
     readonly outputTokens: Histogram;
+    /** Replies cut by a limit: how long they would have been is not known. */
+    readonly censored: number;
     readonly totalMs: Histogram;
     readonly errors: number;
   };
