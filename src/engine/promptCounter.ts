@@ -1,0 +1,258 @@
+/**
+ * How many tokens a prompt has, as sure as can be known in the time there is: nothing is counted while its bytes
+ * fit; else the model's own tokenizer over the rendered chat (exact), over the bare contents (a bound), and until
+ * the tokenizer is there, an estimate on the safe side.
+ *
+ * What was learned of a model's chat template is kept in the store's settings, so that the next process counts
+ * exactly from its first call on.
+ */
+
+import type { ServerAddress } from "../backend/ollama.js";
+import * as ollama from "../backend/ollama.js";
+import type { WireMessage, WireRequest } from "../backend/wire.js";
+import type { Logger } from "../logger.js";
+import type { PromptSize } from "../optimizer/decide.js";
+import { type CountSource, type RunnerOptions, SCHEMA_VERSION } from "../records.js";
+import type { OptimizerStore } from "../storage/store.js";
+import { byteBound, ChatLayout, estimateTokens, type TokenizerPool } from "../tokens/index.js";
+import type { InstalledModel } from "./serverWatch.js";
+
+/** What a chat template adds to one message, at most: ChatML 5, Llama 3 6, Gemma 5, Mistral 8 tokens. */
+const TOKENS_PER_MESSAGE = 16;
+/** What it adds to the whole: a default system prompt (Qwen 2.5: 21, SmolLM2: 22), beginnings, the last role. */
+const TOKENS_PER_PROMPT = 64;
+/** Instructions around a tool list (Llama 3.1: 70, Qwen 3: 130 tokens). */
+const TOKENS_PER_TOOL_LIST = 256;
+/** Images cost 256 to 1,500 tokens in the models that Ollama runs; nobody tells before. */
+const TOKENS_PER_IMAGE = 1_536;
+/** Observed tokens over the estimate, until something was observed: Llama 3 on digits 1.0, Qwen 1.76. */
+const FIRST_RATIO = 1.8;
+
+/** What was learned of one model, as it is kept. */
+interface Learned {
+  layout: ChatLayout;
+  /** Tokens that the server counts beyond the rendered text (a bos that the keys do not name); null until seen. */
+  constant: number | null;
+  /** Upper observed ratio of the server's count to the estimate. */
+  ratio: number;
+}
+
+type CountedRequest = Pick<
+  WireRequest,
+  "messages" | "prompt" | "system" | "images" | "tools" | "think" | "raw"
+>;
+
+/** The messages that a request amounts to: `/api/generate` renders its prompt as a chat of system and user. */
+export function messagesOf(request: CountedRequest): readonly WireMessage[] {
+  if (request.messages) return request.messages;
+  const user: WireMessage = { role: "user", content: request.prompt ?? "", images: request.images };
+  return request.system ? [{ role: "system", content: request.system }, user] : [user];
+}
+
+export class PromptCounter {
+  private readonly learned = new Map<string, Learned>();
+  private readonly probing = new Set<string>();
+
+  constructor(
+    private readonly pool: TokenizerPool,
+    private readonly store: OptimizerStore,
+    private readonly logger: Logger,
+  ) {}
+
+  /** Tokens that the prompt certainly does not exceed, without a tokenizer: its bytes and the template's share. */
+  upperBound(request: CountedRequest): number {
+    const messages = messagesOf(request);
+    let tokens = overhead(request, messages);
+    for (const message of messages) tokens += messageBound(message);
+    if (request.tools?.length) tokens += byteBound(JSON.stringify(request.tools));
+    return tokens;
+  }
+
+  /** Begins loading the model's tokenizer; resolves when it is there or cannot be. Never rejects. */
+  async prepare(model: InstalledModel, address: ServerAddress): Promise<void> {
+    if (!model.digest) return;
+    try {
+      await this.pool.load(model.digest, () => ollama.showTokenizer(address, model.name));
+    } catch (error) {
+      this.logger.debug?.(
+        `optimizer: counting for "${model.name}" stays an estimate (${String((error as Error).message)})`,
+      );
+    }
+  }
+
+  isPrepared(model: InstalledModel): boolean {
+    return this.pool.isReady(model.digest);
+  }
+
+  /** An exact count from memory, without waiting; null when something of the prompt was not counted yet. */
+  known(model: InstalledModel, request: CountedRequest): PromptSize | null {
+    const rendered = this.render(model, request);
+    if (rendered === null) return null;
+    const tokens = this.pool.countKnown(model.digest, rendered);
+    return tokens === null ? null : this.exact(model, tokens);
+  }
+
+  /** The best count there is now. */
+  async count(model: InstalledModel, request: CountedRequest): Promise<PromptSize> {
+    const upperBound = this.upperBound(request);
+    const messages = messagesOf(request);
+    if (!this.pool.isReady(model.digest)) return this.estimate(model, request, upperBound);
+    const rendered = this.render(model, request);
+    if (rendered !== null) return this.exact(model, await this.pool.count(model.digest, rendered));
+    const contents = messages.map(textOf);
+    if (request.tools?.length) contents.push(JSON.stringify(request.tools));
+    const counts = await Promise.all(contents.map((text) => this.pool.count(model.digest, text)));
+    const tokens = counts.reduce((sum, count) => sum + count, 0) + overhead(request, messages);
+    return {
+      tokens,
+      source: hasImages(messages) ? "estimate" : "bound",
+      upperBound: Math.min(tokens, upperBound),
+    };
+  }
+
+  private async estimate(
+    model: InstalledModel,
+    request: CountedRequest,
+    upperBound: number,
+  ): Promise<PromptSize> {
+    const messages = messagesOf(request);
+    const texts = messages.map(textOf);
+    if (request.tools?.length) texts.push(JSON.stringify(request.tools));
+    const estimates = await Promise.all(texts.map((text) => estimateTokens(text)));
+    const text = estimates.reduce((sum, count) => sum + count, 0);
+    const tokens = Math.ceil(text * this.of(model).ratio) + overhead(request, messages);
+    return { tokens: Math.min(tokens, upperBound), source: "estimate", upperBound };
+  }
+
+  private exact(model: InstalledModel, tokens: number): PromptSize {
+    const { constant } = this.of(model);
+    // Before the first reply the constant is unknown: a bos at most.
+    const whole = tokens + (constant ?? 1);
+    const source: CountSource = constant === null ? "bound" : "exact";
+    return { tokens: whole, source, upperBound: whole };
+  }
+
+  private render(model: InstalledModel, request: CountedRequest): string | null {
+    if (!this.pool.isReady(model.digest)) return null;
+    const messages = messagesOf(request);
+    if (hasImages(messages)) return null;
+    if (request.raw) return request.prompt ?? "";
+    return this.of(model).layout.render(messages, { tools: request.tools, think: request.think });
+  }
+
+  /**
+   * Learns from a reply whose count is certainly not a cut's: the constant beyond the rendered text, and the
+   * ratio for models whose tokenizer cannot be rebuilt.
+   */
+  async learn(model: InstalledModel, request: CountedRequest, promptEvalCount: number): Promise<void> {
+    if (!model.digest || hasImages(messagesOf(request))) return;
+    const learned = this.of(model);
+    const rendered = this.render(model, request);
+    if (rendered !== null) {
+      const difference = promptEvalCount - (await this.pool.count(model.digest, rendered));
+      if (Math.abs(difference) <= 2 && difference !== learned.constant) {
+        learned.constant = difference;
+        this.save(model, learned);
+      }
+      return;
+    }
+    if (this.pool.isReady(model.digest)) return;
+    const { tokens } = await this.estimate(model, request, Number.POSITIVE_INFINITY);
+    const observed = (promptEvalCount / Math.max(1, tokens)) * learned.ratio;
+    // Rises at once, falls slowly: the upper observed ratio.
+    const ratio = Math.max(1, observed > learned.ratio ? observed : learned.ratio * 0.9 + observed * 0.1);
+    if (Math.abs(ratio - learned.ratio) > 0.02) {
+      learned.ratio = ratio;
+      this.save(model, learned);
+    }
+  }
+
+  /**
+   * Learns the chat template's pieces by rendered probes. Call it while the model is loaded and idle, with the
+   * loaded runner's exact options: other options would reload it. Never rejects.
+   */
+  async probe(
+    model: InstalledModel,
+    address: ServerAddress,
+    request: CountedRequest,
+    options: RunnerOptions,
+  ): Promise<void> {
+    if (!model.digest || request.raw || this.probing.has(model.digest)) return;
+    const messages = messagesOf(request);
+    const { layout } = this.of(model);
+    const shape = { tools: request.tools, think: request.think };
+    if (layout.render(messages, shape) !== null) return;
+    this.probing.add(model.digest);
+    try {
+      await layout.learn(messages, shape, (probeMessages, probeTools, probeThink) =>
+        ollama.renderPrompt(
+          address,
+          { model: model.name, messages: probeMessages, tools: probeTools, think: probeThink },
+          options,
+        ),
+      );
+      this.save(model, this.of(model));
+    } catch (error) {
+      this.logger.debug?.(
+        `optimizer: the chat template of "${model.name}" was not learned (${String((error as Error).message)})`,
+      );
+    } finally {
+      this.probing.delete(model.digest);
+    }
+  }
+
+  private of(model: InstalledModel): Learned {
+    const known = this.learned.get(model.digest);
+    if (known) return known;
+    const kept = this.store.get("settings", settingId(model))?.value as
+      | { layout?: unknown; constant?: number | null; ratio?: number }
+      | undefined;
+    const learned: Learned = {
+      layout: ChatLayout.fromJSON(kept?.layout),
+      constant: typeof kept?.constant === "number" ? kept.constant : null,
+      ratio: typeof kept?.ratio === "number" ? kept.ratio : FIRST_RATIO,
+    };
+    this.learned.set(model.digest, learned);
+    return learned;
+  }
+
+  private save(model: InstalledModel, { layout, constant, ratio }: Learned): void {
+    const at = new Date().toISOString();
+    void this.store.merge("settings", {
+      id: settingId(model),
+      schemaVersion: SCHEMA_VERSION,
+      createdAt: at,
+      updatedAt: at,
+      value: { layout: layout.toJSON(), constant, ratio },
+    });
+  }
+}
+
+function settingId(model: InstalledModel): string {
+  return `chat-layout ${model.digest}`;
+}
+
+function overhead(request: CountedRequest, messages: readonly WireMessage[]): number {
+  if (request.raw) return 2;
+  const images = messages.reduce((sum, { images }) => sum + (images?.length ?? 0), 0);
+  return (
+    TOKENS_PER_PROMPT +
+    TOKENS_PER_MESSAGE * messages.length +
+    TOKENS_PER_IMAGE * images +
+    (request.tools?.length ? TOKENS_PER_TOOL_LIST : 0)
+  );
+}
+
+/** Everything of a message that is rendered as text. */
+function textOf(message: WireMessage): string {
+  const calls = message.tool_calls?.length ? JSON.stringify(message.tool_calls) : "";
+  return (message.content ?? "") + (message.thinking ?? "") + calls + (message.tool_name ?? "");
+}
+
+function messageBound(message: WireMessage): number {
+  return byteBound(textOf(message));
+}
+
+function hasImages(messages: readonly WireMessage[]): boolean {
+  return messages.some(({ images }) => (images?.length ?? 0) > 0);
+}
