@@ -1,0 +1,182 @@
+/**
+ * Majority fingerprints by slot and window in typed arrays, for a linear scan. Nothing cleverer: bands or trees
+ * need small distances, and at 30 of 128 bits they visit most of the table anyway.
+ */
+import type { PrefixFingerprints } from "./fingerprint.js";
+
+/** Votes are bounded, so that the majority follows a template that changes. */
+const STRONGEST_VOTE = 31;
+
+/** A slot found, its distance in bits, and the index of the window compared. */
+export interface Hit {
+  readonly slot: number;
+  readonly window: number;
+  readonly distance: number;
+}
+
+/** Grows by doubling; slots 0 to size - 1 are in use, a removed slot is filled by the last. */
+export class FingerprintTable {
+  size = 0;
+  private readonly wordCount: number;
+  /** By window: `wordCount` words a slot. */
+  private words: Int32Array[];
+  /** By window: one vote a bit and slot; above 0 for set. */
+  private votes: Int8Array[];
+  private groups = new Int32Array(0);
+  /** Windows present, one bit each. */
+  private present = new Uint8Array(0);
+  /** Windows present up to the working one: those that are compared. */
+  private compared = new Uint8Array(0);
+  private readonly working: number[] = [];
+
+  constructor(
+    private readonly bits: number,
+    private readonly windowCount: number,
+  ) {
+    this.wordCount = bits / 32;
+    this.words = Array.from({ length: windowCount }, () => new Int32Array(0));
+    this.votes = Array.from({ length: windowCount }, () => new Int8Array(0));
+  }
+
+  /** Adds a slot that is compared within `group`, without fingerprints yet. */
+  insert(group: number, workingWindow: number): number {
+    if (this.size === this.groups.length) this.resize(Math.max(64, this.size * 2));
+    const slot = this.size++;
+    this.groups[slot] = group;
+    this.present[slot] = 0;
+    this.setWorking(slot, workingWindow);
+    return slot;
+  }
+
+  /** Removes a slot; the last one takes its place. */
+  remove(slot: number): void {
+    const last = --this.size;
+    const { wordCount, bits } = this;
+    for (let window = 0; window < this.windowCount; window++) {
+      this.words[window]!.copyWithin(slot * wordCount, last * wordCount, (last + 1) * wordCount);
+      this.votes[window]!.copyWithin(slot * bits, last * bits, (last + 1) * bits);
+    }
+    for (const column of [this.groups, this.present, this.compared, this.working])
+      column[slot] = column[last]!;
+    this.working.pop();
+  }
+
+  /** Sets a window's fingerprint, as if seen `weight` times. */
+  set(slot: number, window: number, words: Int32Array, at: number, weight: number): void {
+    const vote = Math.min(STRONGEST_VOTE, Math.max(1, weight));
+    for (let word = 0; word < this.wordCount; word++) {
+      const value = words[at + word]!;
+      this.words[window]![slot * this.wordCount + word] = value;
+      for (let bit = 0; bit < 32; bit++) {
+        this.votes[window]![slot * this.bits + word * 32 + bit] = (value >>> bit) & 1 ? vote : -vote;
+      }
+    }
+    this.present[slot]! |= 1 << window;
+    this.setWorking(slot, this.working[slot]!);
+  }
+
+  /** Lets a prompt's fingerprint vote on each bit of a window's; a tie leaves the bit. */
+  vote(slot: number, window: number, prints: PrefixFingerprints): void {
+    const votes = this.votes[window]!;
+    for (let word = 0; word < this.wordCount; word++) {
+      const value = prints.words[window * this.wordCount + word]!;
+      let majority = this.words[window]![slot * this.wordCount + word]!;
+      for (let bit = 0; bit < 32; bit++) {
+        const at = slot * this.bits + word * 32 + bit;
+        const step = (value >>> bit) & 1 ? 1 : -1;
+        const vote = Math.max(-STRONGEST_VOTE, Math.min(STRONGEST_VOTE, votes[at]! + step));
+        votes[at] = vote;
+        if (vote > 0) majority |= 1 << bit;
+        else if (vote < 0) majority &= ~(1 << bit);
+      }
+      this.words[window]![slot * this.wordCount + word] = majority;
+    }
+  }
+
+  has(slot: number, window: number): boolean {
+    return ((this.present[slot]! >> window) & 1) === 1;
+  }
+
+  workingWindow(slot: number): number {
+    return this.working[slot]!;
+  }
+
+  /** Moves the working window; what lies beyond the next larger one is forgotten. */
+  setWorking(slot: number, window: number): void {
+    this.working[slot] = window;
+    this.present[slot]! &= (4 << window) - 1;
+    this.compared[slot] = this.present[slot]! & ((2 << window) - 1);
+  }
+
+  group(slot: number): number {
+    return this.groups[slot]!;
+  }
+
+  distance(slot: number, window: number, prints: PrefixFingerprints): number {
+    const { wordCount } = this;
+    const words = this.words[window]!;
+    let distance = 0;
+    for (let word = 0; word < wordCount; word++) {
+      distance += popcount(words[slot * wordCount + word]! ^ prints.words[window * wordCount + word]!);
+    }
+    return distance;
+  }
+
+  /** The largest window of one slot within its threshold. */
+  hit(slot: number, prints: PrefixFingerprints, thresholds: readonly number[]): Hit | null {
+    for (let window = prints.covered - 1; window >= 0; window--) {
+      if (((this.compared[slot]! >> window) & 1) === 0) continue;
+      const distance = this.distance(slot, window, prints);
+      if (distance <= thresholds[window]!) return { slot, window, distance };
+    }
+    return null;
+  }
+
+  /** The nearest slot of a group at the largest window at which any is within the threshold. */
+  nearest(group: number, prints: PrefixFingerprints, thresholds: readonly number[]): Hit | null {
+    const { groups, compared, size } = this;
+    for (let window = prints.covered - 1; window >= 0; window--) {
+      const mask = 1 << window;
+      let nearest = -1;
+      let best = thresholds[window]! + 1;
+      for (let slot = 0; slot < size; slot++) {
+        if ((compared[slot]! & mask) === 0 || groups[slot] !== group) continue;
+        const distance = this.distance(slot, window, prints);
+        if (distance < best) {
+          best = distance;
+          nearest = slot;
+        }
+      }
+      if (nearest !== -1) return { slot: nearest, window, distance: best };
+    }
+    return null;
+  }
+
+  /** The words of a window's fingerprint. */
+  read(slot: number, window: number): Int32Array {
+    return this.words[window]!.subarray(slot * this.wordCount, (slot + 1) * this.wordCount);
+  }
+
+  private resize(capacity: number): void {
+    const grown = <A extends Int32Array | Int8Array | Uint8Array>(old: A, fresh: A): A => {
+      fresh.set(old);
+      return fresh;
+    };
+    this.words = this.words.map((old) => grown(old, new Int32Array(capacity * this.wordCount)));
+    this.votes = this.votes.map((old) => grown(old, new Int8Array(capacity * this.bits)));
+    this.groups = grown(this.groups, new Int32Array(capacity));
+    this.present = grown(this.present, new Uint8Array(capacity));
+    this.compared = grown(this.compared, new Uint8Array(capacity));
+  }
+}
+
+/**
+ * Set bits of a 32-bit word (Warren, Hacker's Delight, 5-1).
+ *
+ * @example popcount(0xff) // 8
+ */
+export function popcount(word: number): number {
+  let bits = word - ((word >>> 1) & 0x55555555);
+  bits = (bits & 0x33333333) + ((bits >>> 2) & 0x33333333);
+  return Math.imul((bits + (bits >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
+}
