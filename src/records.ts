@@ -105,6 +105,8 @@ export interface RequestRecord {
   /** From `/api/ps`, when known: bytes of the loaded model and of it in GPU memory. */
   readonly modelBytes: number | null;
   readonly modelVramBytes: number | null;
+  /** The machine of this program at the last sample, at most 10 s old; absent when not sampled. */
+  readonly host?: { readonly cpuPercent: number; readonly memoryUsedBytes: number; readonly memoryTotalBytes: number };
   readonly doneReason: string | null;
   readonly toolCalls: number;
   /** Quality proxy in [0, 1]; null when nothing was answered. */
@@ -217,6 +219,8 @@ export interface ProfileRecord extends StoredRecord {
   }[];
   /** This server once showed this slot in GPU memory. */
   readonly sawVram: boolean;
+  /** Best output rate seen while all of it was in GPU memory; what a spill costs is measured against it. */
+  readonly unspilledTokensPerSecond?: number | null;
   /** Whether the server honours `truncate: false`; null until seen. */
   readonly refusesOverflow: boolean | null;
   /** A person fixed the window. */

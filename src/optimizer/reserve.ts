@@ -4,12 +4,14 @@ import type { Configuration } from "./configuration.js";
 /** Tokens kept for the reply, and where the figure comes from. */
 export interface OutputReserve {
   readonly tokens: number;
-  readonly source: "numPredict" | "template" | "model" | "default" | "none";
+  readonly source: "numPredict" | "requested" | "template" | "model" | "default" | "none";
 }
 
 export interface ReserveInputs {
   /** What the user set; 0 and below count as unset (Ollama: -1 is "no limit"). */
   readonly numPredict?: number | undefined;
+  /** What the user asked to keep free (`/opt reserve=`). */
+  readonly requested?: number | undefined;
   /** 99th percentile of the template's output tokens, thinking included, censored samples left out. */
   readonly templateP99?: number | undefined;
   readonly modelP99?: number | undefined;
@@ -31,6 +33,9 @@ export function outputReserve(
   if (inputs.isEmbedding) return { tokens: 0, source: "none" };
   if (inputs.numPredict !== undefined && inputs.numPredict > 0) {
     return { tokens: Math.ceil(inputs.numPredict), source: "numPredict" };
+  }
+  if (inputs.requested !== undefined && inputs.requested > 0) {
+    return { tokens: Math.ceil(inputs.requested), source: "requested" };
   }
   const learned = (p99: number) => Math.max(1, Math.ceil(p99 * config.bufferMultiplier));
   if (inputs.templateP99 !== undefined) return { tokens: learned(inputs.templateP99), source: "template" };

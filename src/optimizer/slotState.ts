@@ -59,3 +59,23 @@ export interface SlotState {
   readonly pending: PendingReload | null;
   readonly known: SlotKnowledge;
 }
+
+/** The runner that a call will meet, as far as known. */
+export interface ExpectedRunner {
+  /** False when neither the server nor memory tells. */
+  readonly isKnown: boolean;
+  /** null = not loaded. */
+  readonly numCtx: number | null;
+  readonly options: RunnerOptions;
+}
+
+/** What a call that goes out now will meet: a reload on its way, else what is loaded, else what was last sent. */
+export function expectedRunner(slot: SlotState): ExpectedRunner {
+  const { pending, loaded, options } = slot;
+  if (pending) return { isKnown: true, numCtx: pending.options.num_ctx ?? null, options: pending.options };
+  if (loaded === null) {
+    return { isKnown: options.num_ctx !== undefined, numCtx: options.num_ctx ?? null, options };
+  }
+  if (loaded.numCtx === null) return { isKnown: true, numCtx: null, options: {} };
+  return { isKnown: true, numCtx: loaded.numCtx, options: { ...options, num_ctx: loaded.numCtx } };
+}

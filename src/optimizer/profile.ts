@@ -1,0 +1,105 @@
+/** Between a slot's state and its stored profile. */
+import { type ProfileRecord, SCHEMA_VERSION } from "../records.js";
+import type { SlotKnowledge, SlotState } from "./slotState.js";
+
+/** A change as the store merges it: `counts` are increments, all else replaces. */
+export type ProfileChange = Partial<Omit<ProfileRecord, "id" | "counts">> & {
+  readonly id: string;
+  readonly counts: Partial<ProfileRecord["counts"]>;
+};
+
+/** What identifies a slot. */
+export type SlotIdentity = Pick<SlotState, "serverId" | "blob" | "trainedNumCtx">;
+
+const NOTHING_KNOWN: SlotKnowledge = {
+  loadMs: [],
+  warmLoadMs: [],
+  recentNeeds: [],
+  largestNeeds: [],
+  ceilings: [],
+  memory: [],
+  batches: [],
+  sawVram: false,
+  refusesOverflow: null,
+  pinnedNumCtx: null,
+  calls: 0,
+  spillCostMs: 0,
+  unspilledTokensPerSecond: null,
+};
+
+/**
+ * A slot at the start of a program: what its profile remembers, and the options last sent, which the runner may
+ * still have.
+ */
+export function slotFromProfile(identity: SlotIdentity, profile?: ProfileRecord): SlotState {
+  return {
+    serverId: identity.serverId,
+    blob: identity.blob,
+    trainedNumCtx: identity.trainedNumCtx ?? profile?.trainedNumCtx ?? null,
+    loaded: null,
+    options: profile?.lastOptions ?? {},
+    pending: null,
+    known: knowledgeOf(profile),
+  };
+}
+
+/** A running slot with what other programs learned meanwhile. */
+export function withProfile(slot: SlotState, profile: ProfileRecord): SlotState {
+  return { ...slot, known: knowledgeOf(profile) };
+}
+
+function knowledgeOf(profile: ProfileRecord | undefined): SlotKnowledge {
+  if (!profile) return NOTHING_KNOWN;
+  return {
+    loadMs: profile.loadMs,
+    warmLoadMs: profile.warmLoadMs,
+    recentNeeds: profile.recentNeeds,
+    largestNeeds: profile.largestNeeds,
+    ceilings: profile.ceilings,
+    memory: profile.memory,
+    batches: profile.batches,
+    sawVram: profile.sawVram,
+    refusesOverflow: profile.refusesOverflow,
+    pinnedNumCtx: profile.pinnedNumCtx ?? null,
+    calls: profile.counts.calls,
+    spillCostMs: Math.max(0, profile.counts.spillCostMs),
+    unspilledTokensPerSecond: profile.unspilledTokensPerSecond ?? null,
+  };
+}
+
+/** Id of a slot's profile. */
+export function profileId(slot: Pick<SlotState, "serverId" | "blob">): string {
+  return `${slot.serverId} ${slot.blob}`;
+}
+
+/**
+ * The change that stores a slot's state.
+ *
+ * @param counts increments
+ */
+export function profileChange(
+  slot: SlotState,
+  now: number,
+  counts: Partial<ProfileRecord["counts"]>,
+): ProfileChange {
+  const {
+    calls: _calls,
+    spillCostMs: _spillCostMs,
+    pinnedNumCtx: _pinned,
+    batches: _batches,
+    ...learned
+  } = slot.known;
+  const at = new Date(now).toISOString();
+  return {
+    id: profileId(slot),
+    schemaVersion: SCHEMA_VERSION,
+    createdAt: at,
+    updatedAt: at,
+    serverId: slot.serverId,
+    blob: slot.blob,
+    trainedNumCtx: slot.trainedNumCtx,
+    lastOptions: slot.options,
+    ...learned,
+    counts,
+  };
+}
