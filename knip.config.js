@@ -1,0 +1,16 @@
+import { readFileSync } from "node:fs";
+
+const { exports } = JSON.parse(readFileSync(new URL("package.json", import.meta.url), "utf8"));
+/** What users can import; the build keeps every file where it lies. */
+const subpaths = Object.values(exports)
+  .filter((entry) => typeof entry === "object")
+  .map((entry) => entry.default.replace("./dist/", "src/").replace(/\.js$/, ".ts"));
+
+export default {
+  entry: [...subpaths, "scripts/*.mjs", "bench/*.{ts,mjs}", "test/**/*.test.ts", "test/**/*.test-d.ts"],
+  project: ["src/**/*.ts", "scripts/**/*.mjs", "bench/**/*.{ts,mjs}", "test/**/*.ts"],
+  // It builds every file of src, which would make each of them an entry whose exports count as used.
+  tsdown: false,
+  // Run by scripts/checkPackage.mjs through its command line.
+  ignoreDependencies: ["@arethetypeswrong/cli", "tsdown"],
+};
