@@ -1,0 +1,21 @@
+/**
+ * An Ollama-compatible server for tests: real behaviour (windows, silent cuts, reloads, prefix cache, memory,
+ * errors) without a model, or with a tiny real one.
+ */
+
+export type { ChatContents, ChatMessage, RenderChat } from "./chatTemplate.js";
+export { type Clock, type ManualClock, manualClock, systemClock } from "./clock.js";
+export type { Engine, ScriptedCall, ScriptedToolCall } from "./engine.js";
+export type { CallFacts, ReceivedRequest } from "./exchange.js";
+export type { Failure, FailureKind } from "./failures.js";
+export type { Capability, TestModel } from "./model.js";
+export type { Load } from "./scheduler.js";
+export { type Script, type ScriptedReply, scriptedEngine } from "./scriptedEngine.js";
+export {
+  type LoadedModel,
+  type OllamaServer,
+  type OllamaServerOptions,
+  startOllamaServer,
+} from "./server.js";
+export { tinyTokenizer } from "./tinyTokenizer.js";
+export { bytePairTokenizer, type Tokenizer, type TokenizerFile } from "./tokenizer.js";
