@@ -27,8 +27,10 @@ export interface Reply {
 export interface AfterReply {
   readonly slot: SlotState;
   readonly outcome: DecisionOutcome;
-  /** Another client reloaded the runner since this program last looked: look again. */
+  /** Another client reloaded the runner since this program last looked. */
   readonly isForeignReload: boolean;
+  /** What is loaded is known only in part now: ask `/api/ps` again. */
+  readonly isStale: boolean;
   /** The counts are what a whole, undisturbed call gave: distributions may learn them. */
   readonly isLearnable: boolean;
   readonly change: ProfileChange;
@@ -73,9 +75,10 @@ export function afterReply(
     calls: slot.known.calls + 1,
     spillCostMs: slot.known.spillCostMs + spillMs,
   };
-  const isPassed = decided.action === "pass";
+  // Without a window of its own, a call that goes out as written gets the server's default.
+  const isDefault = decided.options.num_ctx === undefined;
   const next: SlotState = {
-    ...(isPassed
+    ...(isDefault
       ? { ...slot, options: slot.pending ? slot.options : decided.options }
       : afterLoaded(slot, decided.options, now)),
     known,
@@ -93,6 +96,7 @@ export function afterReply(
     slot: next,
     outcome: { retries: reply.retries, reloaded, shifted, cut, error: reply.error },
     isForeignReload,
+    isStale: reloaded || isDefault,
     isLearnable,
     change: profileChange(next, now, counts),
   };
@@ -107,8 +111,8 @@ function wasReloaded(slot: SlotState, decided: Decided, reply: Reply): boolean {
   const { warmLoadMs, loadMs } = slot.known;
   const isSlow = reply.loadMs !== null && isReload(reply.loadMs, warmLoadMs, loadMs);
   if (!isReloading(decided)) return isSlow;
-  const isDone = slot.pending === null && slot.loaded?.numCtx === decided.options.num_ctx;
-  return !isDone && (reply.loadMs === null || isSlow);
+  // It may be that another program loaded the same window in between.
+  return warmLoadMs.length === 0 || reply.loadMs === null || isSlow;
 }
 
 function loadTimes(

@@ -21,7 +21,7 @@ export interface TuningOptions {
   readonly shingle?: number;
   /** Share of unrelated prompts that may match a template, above 0 and up to 0.1. @default 0.001 */
   readonly falseMatchRate?: number;
-  /** Hamming distance allowed per window, in bits; replaces what follows from the false-match rate. @default {} */
+  /** Hamming distance allowed per window, in bits; replaces what follows from the false-match rate. */
   readonly thresholds?: Readonly<Record<number, number>>;
   /** Templates kept per model, 1 to 1,000,000. @default 10000 */
   readonly maxTemplates?: number;
@@ -36,8 +36,10 @@ export interface ExpectedLoad {
   readonly dailyRequests?: number;
 }
 
-/** Every option, with a value. */
-export interface Configuration extends Required<Omit<TuningOptions, "expectedLoad">> {}
+/** Every option, with a value; thresholds only where they were set. */
+export interface Configuration
+  extends Required<Omit<TuningOptions, "expectedLoad" | "thresholds">>,
+    Pick<TuningOptions, "thresholds"> {}
 
 export const DEFAULT_CONFIGURATION: Configuration = {
   bufferMultiplier: 1,
@@ -49,7 +51,6 @@ export const DEFAULT_CONFIGURATION: Configuration = {
   windows: [64, 128, 256, 512, 1024],
   shingle: 3,
   falseMatchRate: 0.001,
-  thresholds: {},
   maxTemplates: 10_000,
 };
 

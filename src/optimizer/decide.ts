@@ -130,9 +130,9 @@ function finish(
   options: RunnerOptions,
   window: number,
 ): Decided {
-  const { facts, runner, limit, promptTokens, needTokens } = situation;
+  const { facts, runner, limit, needTokens } = situation;
   const prompt = facts.prompt!;
-  const leastNeed = promptTokens + Math.min(facts.reserve.tokens, LEAST_OUTPUT);
+  const leastNeed = prompt.tokens + Math.min(facts.reserve.tokens, LEAST_OUTPUT);
   // A count that is only a bound or an estimate refuses nothing: the server does, with the true number.
   const isCertain = prompt.source === "exact" || situation.slot.known.refusesOverflow === false;
   const passed = needTokens > window ? { limit: window, kind: limit.kind, needTokens } : undefined;

@@ -8,6 +8,11 @@ export type ProfileChange = Partial<Omit<ProfileRecord, "id" | "counts">> & {
   readonly counts: Partial<ProfileRecord["counts"]>;
 };
 
+/** What a store holds of a profile: a field that nobody wrote yet is absent. */
+export type PartialProfile = Partial<Omit<ProfileRecord, "counts">> & {
+  readonly counts: Partial<ProfileRecord["counts"]>;
+};
+
 /** What identifies a slot. */
 export type SlotIdentity = Pick<SlotState, "serverId" | "blob" | "trainedNumCtx">;
 
@@ -31,7 +36,7 @@ const NOTHING_KNOWN: SlotKnowledge = {
  * A slot at the start of a program: what its profile remembers, and the options last sent, which the runner may
  * still have.
  */
-export function slotFromProfile(identity: SlotIdentity, profile?: ProfileRecord): SlotState {
+export function slotFromProfile(identity: SlotIdentity, profile?: PartialProfile): SlotState {
   return {
     serverId: identity.serverId,
     blob: identity.blob,
@@ -44,25 +49,26 @@ export function slotFromProfile(identity: SlotIdentity, profile?: ProfileRecord)
 }
 
 /** A running slot with what other programs learned meanwhile. */
-export function withProfile(slot: SlotState, profile: ProfileRecord): SlotState {
+export function withProfile(slot: SlotState, profile: PartialProfile): SlotState {
   return { ...slot, known: knowledgeOf(profile) };
 }
 
-function knowledgeOf(profile: ProfileRecord | undefined): SlotKnowledge {
+/** A profile may be a partial one: who pins a window writes only that. */
+function knowledgeOf(profile: PartialProfile | undefined): SlotKnowledge {
   if (!profile) return NOTHING_KNOWN;
   return {
-    loadMs: profile.loadMs,
-    warmLoadMs: profile.warmLoadMs,
-    recentNeeds: profile.recentNeeds,
-    largestNeeds: profile.largestNeeds,
-    ceilings: profile.ceilings,
-    memory: profile.memory,
-    batches: profile.batches,
-    sawVram: profile.sawVram,
-    refusesOverflow: profile.refusesOverflow,
+    loadMs: profile.loadMs ?? [],
+    warmLoadMs: profile.warmLoadMs ?? [],
+    recentNeeds: profile.recentNeeds ?? [],
+    largestNeeds: profile.largestNeeds ?? [],
+    ceilings: profile.ceilings ?? [],
+    memory: profile.memory ?? [],
+    batches: profile.batches ?? [],
+    sawVram: profile.sawVram ?? false,
+    refusesOverflow: profile.refusesOverflow ?? null,
     pinnedNumCtx: profile.pinnedNumCtx ?? null,
-    calls: profile.counts.calls,
-    spillCostMs: Math.max(0, profile.counts.spillCostMs),
+    calls: profile.counts.calls ?? 0,
+    spillCostMs: Math.max(0, profile.counts.spillCostMs ?? 0),
     unspilledTokensPerSecond: profile.unspilledTokensPerSecond ?? null,
   };
 }

@@ -1,6 +1,6 @@
 /** What recent calls needed, the older the less. */
 
-/** Calls after which a need counts half: of 64 kept, a one-off drops out of the p99 after about 55 calls. */
+/** Calls after which a need counts half: a single one-off drops out of the p99 after 34 calls. */
 const HALF_LIFE_CALLS = 16;
 /** At most this many recent needs are kept. */
 export const RECENT_NEEDS = 64;

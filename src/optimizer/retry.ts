@@ -93,7 +93,16 @@ export function afterOutOfMemory(
     ...slot,
     pending: isPending ? null : slot.pending,
     // The old runner made room for the one that failed.
-    loaded: slot.loaded && { ...slot.loaded, numCtx: null, sizeBytes: 0, vramBytes: 0 },
+    loaded: {
+      expiresAt: null,
+      otherModelsLoaded: 0,
+      ...slot.loaded,
+      numCtx: null,
+      sizeBytes: 0,
+      vramBytes: 0,
+      otherBytes,
+      observedAt: now,
+    },
     options: {},
     known: { ...slot.known, ceilings },
   };
