@@ -49,6 +49,7 @@ export interface PromptHead {
   /** null when there is less than one shingle. */
   readonly system: PrefixFingerprints | null;
   readonly user: PrefixFingerprints | null;
+  /** Made when first read: matching does without it. */
   readonly all: PrefixFingerprints | null;
   /** Hash of the tool list, hex; null without tools. Apart: a changed tool list is not a new template. */
   readonly tools: string | null;
@@ -220,15 +221,20 @@ export function fingerprintPrompt(
       break;
     }
   }
-  const userPrints = fingerprintTokens(user, userCount, settings);
-  const systemPrints = fingerprintTokens(system, systemCount, settings);
-  const allCount = Math.min(largest, systemCount + userCount);
-  system.set(user.subarray(0, allCount - systemCount), systemCount);
+  let together: PrefixFingerprints | null | undefined;
   return {
     version: fingerprintVersion(settings),
-    system: systemPrints,
-    user: userPrints,
-    all: systemCount === 0 ? userPrints : fingerprintTokens(system, allCount, settings),
+    system: fingerprintTokens(system, systemCount, settings),
+    user: fingerprintTokens(user, userCount, settings),
+    get all() {
+      if (together === undefined) {
+        const count = Math.min(largest, systemCount + userCount);
+        const tokens = system.slice();
+        tokens.set(user.subarray(0, count - systemCount), systemCount);
+        together = fingerprintTokens(tokens, count, settings);
+      }
+      return together;
+    },
     tools: tools.length === 0 ? null : hashTools(tools),
     characters: messages.reduce((sum, { content }) => sum + content.length, 0),
   };
