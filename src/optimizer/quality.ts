@@ -8,9 +8,9 @@ export interface Reply {
   /** Ollama's `done_reason`; null when unknown. */
   readonly doneReason: string | null;
   /** The caller set `num_predict`: a cut reply is then what was asked for. */
-  readonly userLimit: boolean;
+  readonly hasUserLimit: boolean;
   /** JSON or a JSON schema was asked for. */
-  readonly jsonAsked: boolean;
+  readonly expectsJson: boolean;
   /** null when unknown. */
   readonly outputTokens: number | null;
   /** Output tokens of its template, when it has enough replies. */
@@ -18,12 +18,6 @@ export interface Reply {
 }
 
 export type QualitySignal = "empty" | "cut" | "repetition" | "format" | "length";
-
-/** A score in [0, 1] and what lowered it. */
-export interface Quality {
-  readonly score: number;
-  readonly signals: readonly QualitySignal[];
-}
 
 /** A loop shows at the end; this many characters of it are read. */
 const TAIL_CHARACTERS = 16_384;
@@ -62,34 +56,36 @@ function isJson(text: string): boolean {
 }
 
 /**
- * The product of what each signal leaves:
+ * What each signal leaves of a reply's quality, 0..1:
  *
- * - empty, neither text nor tool calls: 0
- * - cut, `done_reason: length` without a limit of the caller: 0.5
- * - repetition r above 1/3: falls from 1 to 0 as r rises to 1
- * - JSON asked for and not parseable: 0.2
- * - length: more than twice the template's p99, or less than an eighth of its median; falls with the ratio, at
+ * - `empty`, neither text nor tool calls: 0
+ * - `cut`, `done_reason: length` without a limit of the caller: 0.5
+ * - `repetition` r above 1/3: falls from 1 to 0 as r rises to 1
+ * - `format`, JSON expected and not parseable: 0.2
+ * - `length`, more than twice the template's p99 or less than an eighth of its median: falls with the ratio, at
  *   worst to 0.5, because an unusual reply need not be a bad one
- *
- * @example assessReply({ text: "", toolCalls: 0, doneReason: "stop", userLimit: false, jsonAsked: false, outputTokens: 1 })
- * // { score: 0, signals: ["empty"] }
  */
-export function assessReply(reply: Reply): Quality {
-  if (reply.text.trim() === "" && reply.toolCalls === 0) return { score: 0, signals: ["empty"] };
-  const signals: QualitySignal[] = [];
-  let score = 1;
-  const leave = (signal: QualitySignal, share: number): void => {
-    if (share >= 1) return;
-    signals.push(signal);
-    score *= share;
+export function qualityFactors(reply: Reply): Readonly<Record<QualitySignal, number>> {
+  const hasText = reply.text.trim() !== "";
+  const { norm, outputTokens } = reply;
+  const excess =
+    norm && outputTokens ? Math.max(outputTokens / (2 * norm.p99), norm.p50 / (8 * outputTokens)) : 1;
+  return {
+    empty: hasText || reply.toolCalls > 0 ? 1 : 0,
+    cut: reply.doneReason === "length" && !reply.hasUserLimit ? 0.5 : 1,
+    repetition: Math.min(1, (1 - repetition(reply.text)) / (1 - HARMLESS_REPETITION)),
+    format: reply.expectsJson && hasText && !isJson(reply.text) ? 0.2 : 1,
+    length: Math.min(1, Math.max(0.5, 1 / excess)),
   };
-  leave("cut", reply.doneReason === "length" && !reply.userLimit ? 0.5 : 1);
-  leave("repetition", (1 - repetition(reply.text)) / (1 - HARMLESS_REPETITION));
-  leave("format", reply.jsonAsked && reply.text.trim() !== "" && !isJson(reply.text) ? 0.2 : 1);
-  if (reply.norm !== undefined && reply.outputTokens !== null && reply.outputTokens > 0) {
-    const { p50, p99 } = reply.norm;
-    const excess = Math.max(reply.outputTokens / (2 * p99), p50 / (8 * reply.outputTokens));
-    leave("length", Math.max(0.5, 1 / excess));
-  }
-  return { score, signals };
+}
+
+/**
+ * Quality proxy in [0, 1]: the product of {@link qualityFactors}.
+ *
+ * @example
+ * replyQuality({ text: "Par", toolCalls: 0, doneReason: "length", hasUserLimit: false, expectsJson: false, outputTokens: 1 })
+ * // 0.5
+ */
+export function replyQuality(reply: Reply): number {
+  return Object.values(qualityFactors(reply)).reduce((product, factor) => product * factor, 1);
 }
