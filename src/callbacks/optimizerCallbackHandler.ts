@@ -96,7 +96,6 @@ export class OptimizerCallbackHandler extends BaseCallbackHandler {
       ignoreAgent: true,
       ignoreRetriever: true,
       ignoreCustomEvent: true,
-      raiseError: false,
       // LangChain's other way is one queue for all handlers of the process, where a neighbour of 100 ms a token
       // moved the end of a 9 ms call to 411 ms. Here nothing is awaited, so running at once costs less than
       // the queue does.

@@ -47,7 +47,7 @@ export function readStart(llm: unknown, extraParams: unknown, tags: unknown, met
     serverId: text(known.ls_provider) ?? "",
     numCtx: count(options.num_ctx) ?? null,
     numBatch: count(options.num_batch) ?? null,
-    tags: Array.isArray(tags) ? tags.filter((tag): tag is string => typeof tag === "string") : [],
+    tags: Array.isArray(tags) ? tags : [],
   };
 }
 

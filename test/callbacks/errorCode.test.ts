@@ -9,6 +9,7 @@ test.each([
   [new ContextOverflowError("40000 tokens"), "CONTEXT_OVERFLOW"],
   [new ModelAbortError("aborted"), "ABORTED"],
   [AbortSignal.abort().reason, "ABORTED"],
+  [new DOMException("30 s", "TimeoutError"), "TIMEOUT"],
   [Object.assign(new Error("x"), { lc_error_code: "MODEL_NOT_FOUND" }), "MODEL_NOT_FOUND"],
   [Object.assign(new Error("x"), { code: "invalid_api_key", status: 401 }), "INVALID_API_KEY"],
   [Object.assign(new Error("x"), { code: "the prompt was: secret", status: 500 }), "HTTP_500"],

@@ -307,6 +307,57 @@ describe("on models of other providers", () => {
   });
 });
 
+describe("what a run tells", () => {
+  const usage = (usage_metadata: object) => ({
+    generations: [[{ text: "", message: new AIMessage({ content: "", usage_metadata } as never) } as never]],
+  });
+
+  test("LangChain's name for the model comes before the provider's", () => {
+    const { handler, calls } = observed();
+    const parameters = { invocation_params: { model: "snapshot-7" } };
+    handler.handleLLMStart({} as never, [], "named", undefined, parameters, [], { ls_model_name: "big" });
+    handler.handleLLMStart({} as never, [], "unnamed", undefined, parameters);
+    for (const run of ["named", "unnamed"]) handler.handleLLMEnd({ generations: [] }, run);
+
+    expect(calls).toMatchObject([{ model: "big" }, { model: "snapshot-7", serverId: "" }]);
+    expect(calls[1]).not.toHaveProperty("tags");
+  });
+
+  test.each([
+    { input_tokens: 0, output_tokens: 0, total_tokens: 0 },
+    { input_tokens: Number.NaN, output_tokens: -1, total_tokens: 5 },
+    { input_tokens: "12", output_tokens: null, total_tokens: 5 },
+  ])("usage that cannot be is unknown: %o", (impossible) => {
+    const { handler, calls } = observed();
+    started(handler, "run");
+
+    handler.handleLLMEnd(usage(impossible), "run");
+
+    expect(calls).toMatchObject([{ promptTokens: null, outputTokens: null }]);
+  });
+
+  test("of content-block events the first delta is the first token", () => {
+    const { handler, calls } = observed({ clock: steppingClock(1) });
+    started(handler, "empty");
+    handler.handleChatModelStreamEvent({ event: "message-start" } as never, "empty");
+    handler.handleLLMEnd({ generations: [] }, "empty");
+    started(handler, "full");
+    handler.handleChatModelStreamEvent({ event: "content-block-delta" } as never, "full");
+    handler.handleLLMEnd({ generations: [] }, "full");
+
+    expect(calls.map((call) => call.timeToFirstTokenMs)).toEqual([null, 1]);
+  });
+
+  test("a copy is the same handler, so that a run ends where it started", () => {
+    const { handler, calls } = observed();
+    started(handler, "run");
+
+    (handler.copy() as OptimizerCallbackHandler).handleLLMEnd({ generations: [] }, "run");
+
+    expect(calls).toHaveLength(1);
+  });
+});
+
 describe("calls that are recorded elsewhere", () => {
   test("a reply that carries its decision is left out, whole or added up from chunks", async () => {
     const { handler, calls } = observed();
@@ -366,7 +417,7 @@ describe("a run is not disturbed", () => {
     }
 
     expect(warn).toHaveBeenCalledTimes(1);
-    expect(warn.mock.calls[0]![0]).not.toContain("secret");
+    expect(warn.mock.calls[0]![0]).toBe("Calls are not being recorded in test: UNKNOWN");
   });
 
   test("by a logger that throws", async () => {
