@@ -1,0 +1,54 @@
+/** Errors of the engine as LangChain's programs expect them. */
+import { ContextOverflowError, ModelAbortError, stampRetryable } from "@langchain/core/errors";
+import type { AIMessageChunk } from "@langchain/core/messages";
+import { isRecorded, markRecorded, OptimizerError, UpstreamError, WindowOverflow } from "../errors.js";
+
+/** Sent again, these fail again. */
+const FINAL = new Set([
+  "MODEL_NOT_FOUND",
+  "CAPABILITY_MISSING",
+  "CONTEXT_EXCEEDED",
+  "REQUEST_INVALID",
+  "UNAUTHORIZED",
+]);
+
+/**
+ * What a failed call rejects with.
+ *
+ * - A prompt that fits no window: core's `ContextOverflowError`; the numbers are in its message, the original in
+ *   its `cause`.
+ * - A timeout: the signal's own `TimeoutError`. Any other abort: core's `ModelAbortError` with the output so far,
+ *   under the name `AbortError`, by which LangChain's retries and people's handlers know an abort.
+ * - A server's refusal: the {@link UpstreamError}, with the `status_code` of ollama-js's `ResponseError`, marked
+ *   as not worth a retry where it is not.
+ *
+ * @param partial the output so far
+ */
+export function asLangChainError(
+  error: unknown,
+  signal: AbortSignal | undefined,
+  partial: () => AIMessageChunk | undefined,
+): unknown {
+  if (signal?.aborted) return abortError(signal.reason, partial());
+  if (error instanceof WindowOverflow) {
+    const overflow = ContextOverflowError.fromError(error);
+    if (isRecorded(error)) markRecorded(overflow);
+    return overflow;
+  }
+  if (error instanceof UpstreamError) {
+    Object.defineProperty(error, "status_code", { value: error.status, configurable: true });
+    if (FINAL.has(error.code)) stampRetryable(error, false);
+  } else if (OptimizerError.isInstance(error)) {
+    stampRetryable(error, false);
+  }
+  return error;
+}
+
+function abortError(reason: unknown, partial: AIMessageChunk | undefined): unknown {
+  if (reason instanceof Error && reason.name === "TimeoutError") return reason;
+  const error = new ModelAbortError("The model call was aborted.", partial);
+  Object.assign(error, { name: "AbortError", cause: reason });
+  // The engine records aborted calls itself.
+  markRecorded(error);
+  return error;
+}

@@ -1,0 +1,341 @@
+/** LangChain's ChatOllama with the window decided before each call. */
+import type { CallbackManagerForLLMRun, Callbacks } from "@langchain/core/callbacks/manager";
+import type { BaseLanguageModelInput } from "@langchain/core/language_models/base";
+import type { ChatModelStreamEvent } from "@langchain/core/language_models/event";
+import type { ModelProfile } from "@langchain/core/language_models/profile";
+import type { ChatModelStream } from "@langchain/core/language_models/stream";
+import {
+  type AIMessageChunk,
+  type BaseMessage,
+  type BaseMessageLike,
+  coerceMessageLikeToMessage,
+  HumanMessage,
+  type MessageContent,
+} from "@langchain/core/messages";
+import type { ChatGenerationChunk, LLMResult } from "@langchain/core/outputs";
+import type { Runnable } from "@langchain/core/runnables";
+import type { StreamEvent } from "@langchain/core/tracers/log_stream";
+import type { IterableReadableStream } from "@langchain/core/utils/stream";
+import { ChatOllama } from "@langchain/ollama";
+import type { WireChunk, WireMessage, WireRequest } from "../backend/wire.js";
+import type { EngineReply } from "../engine/types.js";
+import { WindowOverflow } from "../errors.js";
+import { type Configuration, configuration } from "../optimizer/configuration.js";
+import type { CountSource } from "../records.js";
+import type { OptimizerStore } from "../storage/store.js";
+import { answerParameters, attachmentsHash, cacheKey } from "./cacheKey.js";
+import { CallSender } from "./callSender.js";
+import { engineOf, storeOf } from "./engineOf.js";
+import { asLangChainError } from "./langChainErrors.js";
+import { convertible } from "./messages.js";
+import { modelProfile } from "./modelProfile.js";
+import { stopWhenLeft, withIdsAndFigures, withJoinedToolCalls } from "./nativeStream.js";
+import { type OptCommand, stripOptCommands } from "./optCommand.js";
+import {
+  checkOptions,
+  type OptimizedChatOllamaCallOptions,
+  type OptimizedChatOllamaInput,
+  type OptimizeMode,
+} from "./options.js";
+import { trimToFit } from "./overflow.js";
+import { type Lines, linesOf, perCallClient } from "./perCallClient.js";
+import { TypedChatOllama } from "./typedChatOllama.js";
+import { VERSION } from "./version.js";
+
+type ParsedOptions = TypedChatOllama["ParsedCallOptions"];
+type EventFilter = Parameters<Runnable["streamEvents"]>[2];
+
+/** One call, and what its view of the model needs to know of it. */
+interface Call {
+  readonly messages: BaseMessage[];
+  readonly command: OptCommand | undefined;
+  readonly options: ParsedOptions;
+  readonly run: CallbackManagerForLLMRun | undefined;
+}
+
+/** Marks what LangChain's cache key would miss of an input; a symbol reaches neither tracing nor the wire. */
+const ATTACHMENTS = Symbol("attachments");
+
+/**
+ * `ChatOllama` that decides `num_ctx` and `num_batch` before each call, so that no prompt is cut silently and the
+ * model is almost never reloaded. Takes the same fields and call options, and those of the optimizer.
+ *
+ * Every reply carries the decision with its outcome as `response_metadata.optimizer`.
+ *
+ * @throws OptimizerError `OPTION_INVALID` for options that Ollama would misread, before anything is sent
+ *
+ * @example
+ * const model = new OptimizedChatOllama({ model: "qwen3:8b", store: "./optimizer" });
+ * const reply = await model.invoke("Why is the sky blue?", { keepAlive: "1h" });
+ * console.log(reply.response_metadata.optimizer.reason);
+ */
+export class OptimizedChatOllama extends TypedChatOllama {
+  static override lc_name(): string {
+    return "OptimizedChatOllama";
+  }
+
+  /** Where decisions, profiles, templates and the request log are kept; shared by models of the same store. */
+  readonly store: OptimizerStore;
+  readonly optimize: OptimizeMode;
+  private readonly configuration: Configuration;
+  private readonly sender: CallSender;
+
+  constructor(model: string, fields?: Omit<OptimizedChatOllamaInput, "model">);
+  constructor(fields?: OptimizedChatOllamaInput);
+  constructor(modelOrFields: string | OptimizedChatOllamaInput = {}, others: OptimizedChatOllamaInput = {}) {
+    const fields = typeof modelOrFields === "string" ? { ...others, model: modelOrFields } : modelOrFields;
+    checkOptions(fields);
+    const tuning = configuration(fields.optimizer);
+    super(fields);
+    this._addVersion("langchain-ollama-optimizer", VERSION);
+    this.configuration = tuning;
+    this.optimize = fields.optimize ?? true;
+    this.store = storeOf(fields.store, fields.logger);
+    this.sender = new CallSender(engineOf(this.store, fields.logger), this.client, fields, tuning);
+  }
+
+  /** What the user's options make of a request; the decided window is not in it. */
+  override invocationParams(options?: ParsedOptions): ReturnType<ChatOllama["invocationParams"]> {
+    const parameters = super.invocationParams(options);
+    const { numCtx, numBatch, keepAlive, think } = options ?? {};
+    return {
+      ...parameters,
+      keep_alive: keepAlive ?? parameters.keep_alive,
+      think: think ?? parameters.think,
+      options: {
+        ...parameters.options,
+        num_ctx: numCtx ?? parameters.options?.num_ctx,
+        num_batch: numBatch ?? parameters.options?.num_batch,
+      },
+    } as ReturnType<ChatOllama["invocationParams"]>;
+  }
+
+  /** Ways 1 to 3: `invoke` and `batch`, `stream`, `streamEvents` v1 and v2, LangGraph's messages mode. */
+  override async *_streamResponseChunks(
+    messages: BaseMessage[],
+    options: ParsedOptions,
+    runManager?: CallbackManagerForLLMRun,
+  ): AsyncGenerator<ChatGenerationChunk> {
+    const chunks: AIMessageChunk[] = [];
+    try {
+      options.signal?.throwIfAborted();
+      const call = this.callOf(messages, options, runManager);
+      const view = this.viewFor(call, async (path, request) =>
+        linesOf(await this.send(call, path, request), call.command?.explain),
+      );
+      const stream = ChatOllama.prototype._streamResponseChunks;
+      for await (const chunk of stream.call(view, call.messages, options, runManager)) {
+        chunks.push(chunk.message as AIMessageChunk);
+        yield chunk;
+        // LangChain leaves out the chunk with usage and figures here, and v2 streams never show them.
+        if ("done" in chunk.message.response_metadata) {
+          await runManager?.handleLLMNewToken("", undefined, undefined, undefined, undefined, { chunk });
+        }
+      }
+      options.signal?.throwIfAborted();
+    } catch (error) {
+      throw asLangChainError(error, options.signal, () => joined(chunks));
+    }
+  }
+
+  /** Way 4: `streamEvents` without a version, LangGraph's v3 streams. */
+  override async *_streamChatModelEvents(
+    messages: BaseMessage[],
+    options: ParsedOptions,
+    runManager?: CallbackManagerForLLMRun,
+  ): AsyncGenerator<ChatModelStreamEvent> {
+    let done: WireChunk | undefined;
+    try {
+      options.signal?.throwIfAborted();
+      const call = this.callOf(messages, options, runManager);
+      const think = options.think ?? this.think;
+      const view = this.viewFor(call, async (path, request) => {
+        const reply = await this.send(call, path, { ...request, think });
+        return withJoinedToolCalls(linesOf(reply, call.command?.explain), (line) => {
+          done = line;
+        });
+      });
+      // Models that think do so unless told not to; ChatOllama shows it only when told to.
+      Object.defineProperty(view, "think", { value: think ?? true });
+      const stream = ChatOllama.prototype._streamChatModelEvents;
+      yield* withIdsAndFigures(stream.call(view, call.messages, options), () => done);
+      options.signal?.throwIfAborted();
+    } catch (error) {
+      throw asLangChainError(error, options.signal, () => undefined);
+    }
+  }
+
+  /** Like `ChatOllama`'s, and leaving the stream of events or text early stops the server. */
+  override streamEvents(
+    input: BaseLanguageModelInput,
+    options: Partial<OptimizedChatOllamaCallOptions> & {
+      version: "v1" | "v2";
+      encoding: "text/event-stream";
+    },
+    streamOptions?: EventFilter,
+  ): IterableReadableStream<Uint8Array>;
+  override streamEvents(
+    input: BaseLanguageModelInput,
+    options: Partial<OptimizedChatOllamaCallOptions> & { version: "v1" | "v2" },
+    streamOptions?: EventFilter,
+  ): IterableReadableStream<StreamEvent>;
+  override streamEvents(
+    input: BaseLanguageModelInput,
+    options?: Partial<OptimizedChatOllamaCallOptions>,
+  ): ChatModelStream;
+  override streamEvents(
+    input: BaseLanguageModelInput,
+    options: Partial<OptimizedChatOllamaCallOptions> & { version?: string } = {},
+    streamOptions?: EventFilter,
+  ): ChatModelStream | IterableReadableStream<StreamEvent> | IterableReadableStream<Uint8Array> {
+    if (options.version === "v1" || options.version === "v2") {
+      return super.streamEvents(input, options as typeof options & { version: "v2" }, streamOptions);
+    }
+    const stop = new AbortController();
+    const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
+    return stopWhenLeft(super.streamEvents(input, { ...options, signal }), () => stop.abort());
+  }
+
+  /** Removes `/opt` before the cache looks at the messages. */
+  override async generate(
+    messages: BaseMessageLike[][],
+    options?: string[] | Partial<OptimizedChatOllamaCallOptions>,
+    callbacks?: Callbacks,
+  ): Promise<LLMResult> {
+    const without = messages.map((list) => stripOptCommands(list.map(coerceMessageLikeToMessage)).messages);
+    const attachments = this.cache && attachmentsHash(without.flat());
+    const given = Array.isArray(options) ? { stop: options } : options;
+    return super.generate(
+      without,
+      attachments ? ({ ...given, [ATTACHMENTS]: attachments } as typeof given) : given,
+      callbacks,
+    );
+  }
+
+  override _identifyingParams(): Record<string, unknown> {
+    return { ...answerParameters(this.invocationParams()), base_url: this.baseUrl };
+  }
+
+  /** LangChain's key has every call option and nothing of the model; this one has what can change an answer. */
+  override _getSerializedCacheKeyParametersForCall(options: ParsedOptions): string {
+    return cacheKey({
+      ...answerParameters(this.invocationParams(options)),
+      base_url: this.baseUrl,
+      output_version: options.outputVersion ?? this.outputVersion,
+      attachments: (options as { [ATTACHMENTS]?: string })[ATTACHMENTS],
+      _type: this._llmType(),
+      _model: this._modelType(),
+    });
+  }
+
+  /** Tokens of a text as the model counts them. Asks the model's server only; without it, an estimate. */
+  override async getNumTokens(content: MessageContent): Promise<number> {
+    const text = typeof content === "string" ? content : content.map(textOf).join("");
+    return (await this.sender.countText(this.model, text)).tokens;
+  }
+
+  /**
+   * Tokens of a whole prompt as the model counts it, chat template and tools included, and how sure that is.
+   * Loads no model.
+   *
+   * @example (await model.countTokens([new HumanMessage("Hello")])).tokens
+   */
+  async countTokens(
+    input: BaseLanguageModelInput,
+    options: Pick<OptimizedChatOllamaCallOptions, "tools" | "think"> = {},
+  ): Promise<{ readonly tokens: number; readonly source: CountSource }> {
+    const messages = messagesOf(input);
+    return this.sender.count(await this.requestOf(messages, options as ParsedOptions));
+  }
+
+  /** Learns the model's trained window and abilities now rather than with the first call. */
+  async ready(): Promise<void> {
+    await Promise.all([this.store.ready(), this.sender.learn(this.model)]);
+  }
+
+  /** The true limits of the model, as far as they are known: after {@link ready} or a first call, all of them. */
+  override get profile(): ModelProfile {
+    return modelProfile(this.sender.facts(this.model), {
+      numCtx: this.numCtx,
+      numPredict: this.numPredict,
+      optimize: this.optimize,
+      maximumWindow: this.configuration.maximumWindow,
+    });
+  }
+
+  private callOf(
+    messages: BaseMessage[],
+    options: ParsedOptions,
+    run: CallbackManagerForLLMRun | undefined,
+  ): Call {
+    checkOptions(options);
+    const off = (options.optimize ?? this.optimize) === false;
+    const { command, messages: without } = off
+      ? { messages, command: undefined }
+      : stripOptCommands(messages);
+    return { messages: convertible(without), command, options, run };
+  }
+
+  /** The model as one call sees it: its own client, its own `think`. Nothing of the model itself changes. */
+  private viewFor(call: Call, answer: Parameters<typeof perCallClient>[1]): this {
+    return Object.create(this, {
+      client: { value: perCallClient(this.client, answer) },
+      think: { value: call.options.think ?? this.think, configurable: true },
+    }) as this;
+  }
+
+  private async send(
+    call: Call,
+    path: "/api/chat" | "/api/generate",
+    body: WireRequest,
+  ): Promise<EngineReply> {
+    const { options, command, run, messages } = call;
+    try {
+      return await this.sender.send(path, body, options, command, run);
+    } catch (error) {
+      if (!(error instanceof WindowOverflow) || this.sender.onOverflow(options) !== "trim") throw error;
+      const wire = async (some: BaseMessage[]): Promise<readonly WireMessage[] | undefined> =>
+        (await this.requestOf(some, options)).messages;
+      const reserve = error.needTokens - error.promptTokens;
+      const kept = await trimToFit(messages, error.limitTokens - reserve, async (some) => {
+        const { tokens } = await this.sender.count({ ...body, messages: await wire(some) });
+        return tokens;
+      });
+      if (!kept) throw error;
+      const trimmed = { ...body, messages: await wire(kept) };
+      return await this.sender.send(path, trimmed, options, command, run, messages.length - kept.length);
+    }
+  }
+
+  /** The request that `ChatOllama` would send; nothing is sent. */
+  private async requestOf(messages: BaseMessage[], options: ParsedOptions): Promise<WireRequest> {
+    let request: WireRequest | undefined;
+    const answer = async (_path: string, body: WireRequest): Promise<Lines> => {
+      request = body;
+      return [];
+    };
+    const view = Object.create(this, {
+      client: { value: perCallClient(this.client, answer) },
+      checkOrPullModel: { value: false },
+    }) as this;
+    const stream = ChatOllama.prototype._streamResponseChunks;
+    for await (const _ of stream.call(view, convertible(messages), options)) {
+      // Only its request is wanted.
+    }
+    return request!;
+  }
+}
+
+function messagesOf(input: BaseLanguageModelInput): BaseMessage[] {
+  if (typeof input === "string") return [new HumanMessage(input)];
+  return Array.isArray(input) ? input.map(coerceMessageLikeToMessage) : input.toChatMessages();
+}
+
+function textOf(block: Exclude<MessageContent, string>[number]): string {
+  return block.type === "text" ? String(block.text) : "";
+}
+
+function joined(chunks: readonly AIMessageChunk[]): AIMessageChunk | undefined {
+  const [first, ...others] = chunks;
+  return first && others.reduce((whole, chunk) => whole.concat(chunk), first);
+}

@@ -1,0 +1,116 @@
+/** What a person may set on the models of this package, per instance and per call, and the check of it. */
+import type { ChatOllamaCallOptions, ChatOllamaInput } from "@langchain/ollama";
+import type { OverflowPolicy } from "../engine/types.js";
+import { OptimizerError } from "../errors.js";
+import type { Logger } from "../logger.js";
+import type { TuningOptions } from "../optimizer/configuration.js";
+import type { OptimizerStore } from "../storage/store.js";
+
+/** On, off, or only for messages that start with `/opt`. */
+export type OptimizeMode = boolean | "command";
+
+/** Ollama takes a switch or, for some models, a level. */
+export type Think = boolean | "low" | "medium" | "high";
+
+/** Options of an instance beyond those of LangChain's class. */
+export interface OptimizerFields {
+  /** A folder, a store, or `false` for memory only. Default: the user's state folder, see `defaultStorePath()`. */
+  store?: string | OptimizerStore | false;
+  /** @default true */
+  optimize?: OptimizeMode;
+  /** Tuning of the decision. */
+  optimizer?: TuningOptions;
+  /**
+   * What happens to a prompt that fits no permitted window: `error` throws core's `ContextOverflowError`, `trim`
+   * leaves out the oldest messages and says how many, `cut` is Ollama's own silent cut, flagged.
+   * @default "error"
+   */
+  onOverflow?: OverflowPolicy;
+  /** Hears warnings; the library prints nothing. */
+  logger?: Logger;
+  /** Keeps prompt and reply text in the request log. @default false */
+  storeText?: boolean;
+  /** Changes every text before it is stored; only with `storeText`. */
+  redact?: (text: string) => string;
+}
+
+/** Options of one call beyond those of LangChain's class. Each wins over the same option of the instance. */
+export interface OptimizerCallOptions {
+  /** Window in tokens. A window that is set is never changed. */
+  numCtx?: number;
+  /** Tokens processed at once while reading the prompt. */
+  numBatch?: number;
+  /** How long the model stays loaded: a duration such as `"1h"`, or seconds; negative is for ever. */
+  keepAlive?: string | number;
+  think?: Think;
+  optimize?: OptimizeMode;
+  onOverflow?: OverflowPolicy;
+}
+
+/** Fields of {@link OptimizedChatOllama}: every field of `ChatOllama`, and the optimizer's. */
+export interface OptimizedChatOllamaInput extends Omit<ChatOllamaInput, "think">, OptimizerFields {
+  think?: Think;
+}
+
+/** Call options of {@link OptimizedChatOllama}. */
+export interface OptimizedChatOllamaCallOptions extends ChatOllamaCallOptions, OptimizerCallOptions {}
+
+interface Rule {
+  readonly holds: (value: unknown) => boolean;
+  readonly remedy: string;
+}
+
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) > 0;
+const isOneOf =
+  (...allowed: readonly unknown[]) =>
+  (value: unknown): boolean =>
+    allowed.includes(value);
+
+const count: Rule = {
+  holds: isCount,
+  remedy: "Give a whole number of tokens above 0, or leave it out to have it decided.",
+};
+
+/** Everything else is LangChain's or Ollama's to check. */
+const RULES: Readonly<Record<string, Rule>> = {
+  model: {
+    holds: (value) => typeof value === "string" && value !== "",
+    remedy: 'Give the name of a model, such as "qwen3:8b".',
+  },
+  numCtx: count,
+  numBatch: count,
+  keepAlive: {
+    holds: (value) => Number.isFinite(value) || (typeof value === "string" && value.trim() !== ""),
+    remedy: 'Give a duration such as "30m", or seconds as a number.',
+  },
+  think: {
+    holds: isOneOf(true, false, "low", "medium", "high"),
+    remedy: 'Give true, false, "low", "medium" or "high".',
+  },
+  optimize: { holds: isOneOf(true, false, "command"), remedy: 'Give true, false or "command".' },
+  onOverflow: { holds: isOneOf("error", "trim", "cut"), remedy: 'Give "error", "trim" or "cut".' },
+  storeText: { holds: isOneOf(true, false), remedy: "Give true or false." },
+  redact: {
+    holds: (value) => typeof value === "function",
+    remedy: "Give a function from text to text.",
+  },
+};
+
+/**
+ * Refuses values that Ollama would misread: it takes a window of 0 for "the default", and a window in a string
+ * fails only after the model's load was planned.
+ *
+ * @throws OptimizerError `OPTION_INVALID`
+ * @example checkOptions({ numCtx: 8192 }) // undefined
+ */
+export function checkOptions(options: object): void {
+  for (const [name, { holds, remedy }] of Object.entries(RULES)) {
+    const value = (options as Record<string, unknown>)[name];
+    if (value === undefined || holds(value)) continue;
+    throw new OptimizerError({ code: "OPTION_INVALID", message: `${name} is ${shown(value)}`, remedy });
+  }
+}
+
+function shown(value: unknown): string {
+  return typeof value === "string" ? JSON.stringify(value.slice(0, 40)) : String(value);
+}
