@@ -71,8 +71,9 @@ const machineClock: CallbackClock = { monotonicMs: () => performance.now(), date
  *
  * A call that `OptimizedChatOllama` has recorded itself is left out, and so is a reply that came from a cache.
  * A run is never broken, and held up only by the microseconds of building its record: writing is the store's,
- * in the background. One case stays unseen, as LangChain fires no callbacks for it: `model.streamEvents()`
- * without a version, called directly on a model (inside a graph it is seen).
+ * in the background. Two cases stay unseen, as LangChain tells no handler of them: a stream that its consumer
+ * leaves early, and `model.streamEvents()` without a version called straight on a model (in a graph it is seen).
+ * `OptimizedChatOllama` records both itself.
  *
  * @example
  * const handler = new OptimizerCallbackHandler({ store: "./optimizer" });
