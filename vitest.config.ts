@@ -1,6 +1,8 @@
 import { defineConfig } from "vitest/config";
+import { tokenizerWorker } from "./scripts/tokenizerWorker.js";
 
 export default defineConfig({
+  plugins: [tokenizerWorker()],
   test: {
     include: ["test/**/*.test.ts"],
     exclude: ["test/live/**", "node_modules/**"],

@@ -1,0 +1,5 @@
+export { byteBound } from "./byteBound.js";
+export { ChatLayout } from "./chatLayout.js";
+export type { ChatContext, ChatMessage, ChatToolCall, RenderProbe } from "./chatMessage.js";
+export { estimateTokens } from "./estimate.js";
+export { TokenizerPool, type TokenizerPoolOptions } from "./pool.js";

@@ -1,0 +1,35 @@
+/** What the pool asks its worker. `id` comes back with the answer. */
+export type Request = { readonly id: number } & (
+  | { readonly type: "loadFile"; readonly digest: string; readonly file: string }
+  | {
+      readonly type: "loadShow";
+      readonly digest: string;
+      /** Raw bytes of `POST /api/show {verbose: true}`. */
+      readonly reply: ArrayBuffer;
+      /** Where to keep the vocabulary; null to keep it in memory only. */
+      readonly file: string | null;
+    }
+  | { readonly type: "drop"; readonly digest: string }
+  /** A long text comes in parts: cloning it at once would block the sender. */
+  | { readonly type: "part"; readonly text: string }
+  | { readonly type: "count"; readonly digest: string; readonly texts: readonly string[] }
+  | { readonly type: "encode"; readonly digest: string; readonly text: string }
+  | { readonly type: "estimate"; readonly text: string }
+);
+
+/** Answers by type of request. */
+export interface Answers {
+  /** Boundaries of the loaded tokenizer; null when there is no usable file. */
+  readonly loadFile: readonly string[] | null;
+  readonly loadShow: readonly string[];
+  readonly drop: null;
+  readonly part: null;
+  /** Tokens of each text. */
+  readonly count: readonly number[];
+  readonly encode: Uint32Array;
+  readonly estimate: number;
+}
+
+export type Reply =
+  | { readonly id: number; readonly value: Answers[keyof Answers] }
+  | { readonly id: number; readonly error: { readonly code: string; readonly message: string } };

@@ -1,0 +1,108 @@
+/** The worker thread of a {@link TokenizerPool}: parses, builds and counts, so that the main thread never waits. */
+import { readFile } from "node:fs/promises";
+import { type MessagePort, parentPort } from "node:worker_threads";
+import writeFileAtomic from "write-file-atomic";
+import { OptimizerError } from "../errors.js";
+import { countO200k } from "./o200k.js";
+import type { Answers, Reply, Request } from "./protocol.js";
+import { Tokenizer } from "./tokenizer.js";
+import { readVocabulary } from "./vocabulary.js";
+import { packVocabulary, unpackVocabulary } from "./vocabularyFile.js";
+
+const tokenizers = new Map<string, Tokenizer>();
+/** Parts of long texts that their request has not followed yet, by its id. */
+const parts = new Map<number, string[]>();
+const port = parentPort as MessagePort;
+
+port.on("message", (request: Request) => {
+  if (request.type === "part") {
+    const held = parts.get(request.id) ?? [];
+    held.push(request.text);
+    parts.set(request.id, held);
+    return;
+  }
+  answer(request).then(
+    (value) => reply({ id: request.id, value }),
+    (error: unknown) => reply({ id: request.id, error: describe(error) }),
+  );
+});
+
+function reply(message: Reply): void {
+  port.postMessage(message);
+}
+
+async function answer(request: Request): Promise<Answers[keyof Answers]> {
+  switch (request.type) {
+    case "loadFile":
+      return loadFile(request.digest, request.file);
+    case "loadShow":
+      return loadShow(request.digest, request.reply, request.file);
+    case "drop":
+      tokenizers.delete(request.digest);
+      return null;
+    case "count": {
+      const tokenizer = loaded(request.digest);
+      const counts: number[] = [];
+      for (const text of textsOf(request.id, request.texts)) counts.push(await countGently(tokenizer, text));
+      return counts;
+    }
+    case "encode":
+      return loaded(request.digest).encode(textsOf(request.id, [request.text])[0] as string);
+    case "estimate":
+      return countO200k(textsOf(request.id, [request.text])[0] as string);
+    case "part":
+      return null;
+  }
+}
+
+/** Parts stand before the last text of their request. */
+function textsOf(id: number, texts: readonly string[]): readonly string[] {
+  const held = parts.get(id);
+  if (held === undefined) return texts;
+  parts.delete(id);
+  return [...texts.slice(0, -1), held.join("") + (texts.at(-1) ?? "")];
+}
+
+/** Lets other requests in between blocks of a long text. */
+async function countGently(tokenizer: Tokenizer, text: string): Promise<number> {
+  const steps = tokenizer.countInSteps(text);
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+async function loadFile(digest: string, file: string): Promise<readonly string[] | null> {
+  const bytes = await readFile(file).catch(() => null);
+  const vocabulary = bytes === null ? null : unpackVocabulary(bytes);
+  if (vocabulary === null) return null;
+  const tokenizer = new Tokenizer(vocabulary);
+  tokenizers.set(digest, tokenizer);
+  return tokenizer.boundaries;
+}
+
+async function loadShow(digest: string, bytes: ArrayBuffer, file: string | null): Promise<readonly string[]> {
+  const vocabulary = readVocabulary(JSON.parse(Buffer.from(bytes).toString("utf8")));
+  const tokenizer = new Tokenizer(vocabulary);
+  tokenizers.set(digest, tokenizer);
+  // Fetching 4 MB again is all that a lost write costs.
+  if (file !== null) await writeFileAtomic(file, packVocabulary(vocabulary), { mode: 0o600 }).catch(() => {});
+  return tokenizer.boundaries;
+}
+
+function loaded(digest: string): Tokenizer {
+  const tokenizer = tokenizers.get(digest);
+  if (tokenizer !== undefined) return tokenizer;
+  throw new OptimizerError({
+    code: "TOKENIZER_MISSING",
+    message: `no tokenizer is loaded for ${digest}`,
+    remedy: "Load it first.",
+  });
+}
+
+/** Never a message of the runtime: `JSON.parse` quotes what it failed on. */
+function describe(error: unknown): { code: string; message: string } {
+  if (error instanceof OptimizerError) return { code: error.code, message: error.message };
+  return { code: "TOKENIZER_FAILED", message: error instanceof Error ? error.name : "unknown error" };
+}
