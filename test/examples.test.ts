@@ -1,118 +1,70 @@
-/**
- * Runs the examples of docstrings: below `@example`, a line `expression // value` says what the expression gives.
- * See CONTRIBUTING.md for how they are written.
- */
+/** Runs the examples of docstrings; CONTRIBUTING.md says how they are written. */
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import ts from "typescript";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { examplesOf, freeNames, hasClaim, run } from "./docstringExamples.js";
 
 const src = join(import.meta.dirname, "..", "src");
-
-/** A comment that is a value and no prose: a string, number, list, object or one of the constants. */
-const VALUE = /^(["'`[{\d-]|(true|false|null|undefined|NaN|Infinity)$)/;
-
-/** The code below each `@example` of a file's docstrings. */
-function examplesOf(text: string): string[] {
-  return (text.match(/\/\*\*[\s\S]*?\*\//g) ?? []).flatMap((comment) => {
-    const lines = comment.slice(3, -2).replace(/^[ \t]*(\* ?)?/gm, "");
-    return [...lines.matchAll(/^@example\b([\s\S]*?)(?=^@|$(?![\s\S]))/gm)].map((match) => match[1]!.trim());
-  });
-}
-
-interface Claim {
-  readonly statement: ts.Statement;
-  readonly value: string;
-}
-
-/** The statements that a comment with a value follows on their last line. */
-function claimsOf(parsed: ts.SourceFile): Claim[] {
-  return parsed.statements.flatMap((statement) => {
-    const [comment] = ts.getTrailingCommentRanges(parsed.text, statement.end) ?? [];
-    const value = comment ? parsed.text.slice(comment.pos + 2, comment.end).trim() : "";
-    return VALUE.test(value) ? [{ statement, value }] : [];
-  });
-}
-
-/** The example with a check at each claim. */
-function checked(example: string): string {
-  const parsed = parse(example);
-  const claims = new Map(claimsOf(parsed).map(({ statement, value }) => [statement, JSON.stringify(value)]));
-  return parsed.statements
-    .map((statement) => {
-      const code = statement.getText(parsed);
-      const value = claims.get(statement);
-      if (!value) return code;
-      if (ts.isExpressionStatement(statement))
-        return `check(${statement.expression.getText(parsed)}, ${value});`;
-      if (!ts.isVariableStatement(statement)) throw new Error(`Nothing to compare with ${value}: ${code}`);
-      return `${code}\ncheck(${statement.declarationList.declarations[0]!.name.getText(parsed)}, ${value});`;
-    })
-    .join("\n");
-}
-
-const parse = (example: string): ts.SourceFile =>
-  ts.createSourceFile("example.ts", example, ts.ScriptTarget.ES2022);
-
-/** Deep equality; a number with decimals is compared to as many as it shows. */
-function check(actual: unknown, value: string): void {
-  const expected: unknown = new Function(`return (${value});`)();
-  const decimals = /^-?\d+\.(\d+)$/.exec(value)?.[1]?.length;
-  if (decimals) expect(actual).toBeCloseTo(expected as number, decimals);
-  else expect(actual).toEqual(expected);
-}
-
-const AsyncFunction = (async () => {}).constructor as new (
-  ...code: string[]
-) => (...values: unknown[]) => Promise<void>;
-
-async function run(example: string, scope: Readonly<Record<string, unknown>>): Promise<void> {
-  const { ES2022 } = ts.ScriptTarget;
-  const body = ts.transpile(checked(example), { target: ES2022, module: ts.ModuleKind.ES2022 });
-  const names = Object.keys(scope);
-  await new AsyncFunction("check", ...names, body)(check, ...names.map((name) => scope[name]));
-}
 
 const files = readdirSync(src, { recursive: true, encoding: "utf8" })
   .filter((path) => path.endsWith(".ts"))
   .sort()
-  .map((path) => ({ path, text: readFileSync(join(src, path), "utf8") }));
+  .map((path) => {
+    const text = readFileSync(join(src, path), "utf8");
+    const exported = [...text.matchAll(/^export (?:async )?(?:const|function\*?|class) (\w+)/gm)];
+    return { path, text, exported: exported.map((match) => match[1]!) };
+  });
 
-/** The exports that an example names, of its own file and of others in the same folder. */
-async function scopeOf(path: string, example: string): Promise<Record<string, unknown>> {
-  const scope: Record<string, unknown> = {};
-  const neighbours = files.filter((file) => dirname(file.path) === dirname(path) && file.path !== path);
-  for (const file of [...neighbours, ...files.filter((own) => own.path === path)]) {
-    const exported = [...file.text.matchAll(/^export (?:async )?(?:const|function\*?|class) (\w+)/gm)];
-    const named = exported
-      .map((match) => match[1]!)
-      .filter((name) => new RegExp(`\\b${name}\\b`).test(example));
-    if (named.length === 0) continue;
-    const module: Record<string, unknown> = await import(join(src, file.path));
-    for (const name of named) scope[name] = module[name];
-  }
-  return scope;
+/** The file of the same folder that exports a name, the example's own first. */
+function exporterOf(name: string, path: string): string | undefined {
+  const neighbours = files.filter((file) => dirname(file.path) === dirname(path));
+  const found = neighbours.filter((file) => file.exported.includes(name)).map((file) => file.path);
+  return found.includes(path) ? path : found[0];
 }
 
 const examples = files.flatMap(({ path, text }) =>
   examplesOf(text)
-    // Without a claim it shows how something is used, with servers and files that are not here.
-    .filter((example) => claimsOf(parse(example)).length > 0)
-    .map((example) => ({ path, example, first: example.split("\n", 1)[0] })),
+    .filter(hasClaim)
+    .map((example) => {
+      const names = freeNames(example).map((name) => ({ name, from: exporterOf(name, path) }));
+      return { path, example, names, first: example.split("\n", 1)[0] };
+    })
+    // With names from elsewhere (a server, a message) it shows how something is used. A call of which no name is
+    // known is run all the same, and fails: what it showed has gone or was renamed.
+    .filter(
+      ({ example, names }) =>
+        names.every(({ from }) => from) || (/^\w+\(/.test(example) && !names.some(({ from }) => from)),
+    ),
 );
 
-test.each(examples)("$path: $first", async ({ path, example }) => {
-  await run(example, await scopeOf(path, example));
+test.each(examples)("$path: $first", async ({ example, names }) => {
+  const scope: Record<string, unknown> = {};
+  for (const { name, from } of names) if (from) scope[name] = (await import(join(src, from)))[name];
+  await run(example, scope);
 });
 
-test("a claim that is wrong fails, whether a value or its declaration makes it", async () => {
+describe("what is held against an example", () => {
   const scope = { half: (n: number) => n / 2 };
 
-  await run("half(6) // 3\nconst x: number = half(5); // 2.5\nhalf(1) // is less", scope);
-  await run("half(\n  8,\n) // 4", scope);
-  await expect(run("half(6) // 4", scope)).rejects.toThrow("expected 3 to deeply equal 4");
-  await expect(run("const x = half(6); // 4", scope)).rejects.toThrow("expected 3 to deeply equal 4");
-  await expect(run("double(6) // 12", scope)).rejects.toThrow("double is not defined");
+  test("a value behind a statement, of one line or several, or behind a declaration", async () => {
+    await run(
+      "half(6) // 3\nconst x: number = half(5); // 2.5\nhalf(1) // is less\nhalf(\n  8,\n) // 4",
+      scope,
+    );
+    await expect(run("half(6) // 4", scope)).rejects.toThrow("expected 3 to deeply equal 4");
+    await expect(run("half(\n  6,\n) // 4", scope)).rejects.toThrow("expected 3 to deeply equal 4");
+    await expect(run("const x = half(6); // 4", scope)).rejects.toThrow("expected 3 to deeply equal 4");
+  });
+
+  test("a number as far as its decimals go", async () => {
+    await run("half(1.234567) // 0.617", scope);
+    await expect(run("half(1.234567) // 0.618", scope)).rejects.toThrow("0.618");
+  });
+
+  test("a name that is not there, and a value with prose behind it", async () => {
+    await expect(run("double(6) // 12", scope)).rejects.toThrow("double is not defined");
+    await expect(run("half(6) // 3 of them", scope)).rejects.toThrow("a value alone");
+  });
 });
 
 test("examples are found in docstrings, one or several, of one line or more", () => {
@@ -128,4 +80,10 @@ test("examples are found in docstrings, one or several, of one line or more", ()
  */`;
 
   expect(examplesOf(text)).toEqual(["f(1) // 2", 'const a = 1;\nf(a) // "b"', "g() // [1, 2]"]);
+});
+
+test("free names are those that are used, not declared, and not fields", () => {
+  const example = "const { a: b } = f({ c: d }); g.h((i: Type) => i + b, Math.max(1))";
+
+  expect(freeNames(example)).toEqual(["f", "d", "g"]);
 });
