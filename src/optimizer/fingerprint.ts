@@ -73,8 +73,11 @@ export function fingerprintVersion(settings: FingerprintSettings): string {
  * @example fingerprintSettings({ bits: 64 }).windows // [64, 128, 256, 512, 1024]
  */
 export function fingerprintSettings(partial: Partial<FingerprintSettings> = {}): FingerprintSettings {
-  const settings = { ...FINGERPRINT_DEFAULTS, ...partial };
-  const { bits, shingle, windows } = settings;
+  const {
+    bits = FINGERPRINT_DEFAULTS.bits,
+    shingle = FINGERPRINT_DEFAULTS.shingle,
+    windows = FINGERPRINT_DEFAULTS.windows,
+  } = partial;
   const refuse = (message: string, remedy: string): never => {
     throw new OptimizerError({ code: "OPTION_INVALID", message, remedy });
   };
@@ -90,7 +93,7 @@ export function fingerprintSettings(partial: Partial<FingerprintSettings> = {}):
       "Give 1 to 7 ascending whole numbers of tokens from 8 to 8192.",
     );
   }
-  return settings;
+  return { bits, shingle, windows };
 }
 
 const SYSTEM_ROLES = new Set(["system", "developer"]);

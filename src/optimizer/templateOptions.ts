@@ -11,7 +11,7 @@ export interface TemplateOptions extends Partial<FingerprintSettings> {
   /** Share of prompts unlike any template that may match one all the same, 0..0.1. Default 0.001. */
   readonly falseMatchRate?: number;
   /**
-   * Largest distance in bits per window, instead of what {@link falseMatchRate} gives, e.g.
+   * Largest distance in bits by window, instead of what {@link falseMatchRate} gives there, e.g.
    * {@link FIXED_THRESHOLDS}. At most 12 bits of 64.
    */
   readonly thresholds?: Readonly<Record<number, number>>;
@@ -40,19 +40,17 @@ function check(valid: boolean, name: string, value: unknown, remedy: string): vo
  * @example templateSettings({ modelDigest: "sha256:..." }).limit // 10000
  */
 export function templateSettings(options: TemplateOptions): TemplateSettings {
-  const settings = {
-    limit: 10_000,
-    falseMatchRate: 0.001,
-    growAfter: 20,
-    forgetOnceSeenAfterDays: 14,
-    ...options,
-    ...fingerprintSettings({
-      ...(options.bits !== undefined && { bits: options.bits }),
-      ...(options.shingle !== undefined && { shingle: options.shingle }),
-      ...(options.windows !== undefined && { windows: options.windows }),
-    }),
+  const { modelDigest, thresholds } = options;
+  const settings: TemplateSettings = {
+    modelDigest,
+    thresholds,
+    limit: options.limit ?? 10_000,
+    falseMatchRate: options.falseMatchRate ?? 0.001,
+    growAfter: options.growAfter ?? 20,
+    forgetOnceSeenAfterDays: options.forgetOnceSeenAfterDays ?? 14,
+    ...fingerprintSettings(options),
   };
-  const { limit, falseMatchRate, growAfter, forgetOnceSeenAfterDays, thresholds, bits } = settings;
+  const { limit, falseMatchRate, growAfter, forgetOnceSeenAfterDays, bits } = settings;
   check(
     Number.isInteger(limit) && limit >= 1 && limit <= 1_000_000,
     "limit",
@@ -77,35 +75,14 @@ export function templateSettings(options: TemplateOptions): TemplateSettings {
     forgetOnceSeenAfterDays,
     "Give a number of days above 0.",
   );
-  for (const window of thresholds === undefined ? [] : settings.windows) {
-    const distance = thresholds?.[window];
+  const most = (bits * 12) / 64;
+  for (const [window, distance] of Object.entries(thresholds ?? {})) {
     check(
-      distance !== undefined && Number.isInteger(distance) && distance >= 0 && distance <= (bits * 12) / 64,
+      Number.isInteger(distance) && distance >= 0 && distance <= most,
       `thresholds[${window}]`,
       distance,
-      `Give each window a whole number of bits from 0 to ${(bits * 12) / 64}.`,
+      `Give a whole number of bits from 0 to ${most}.`,
     );
   }
   return settings;
-}
-
-/**
- * Options for an expected load: room for twice the templates, at most one false match a day, and a working
- * window that is not moved by one day's mood where calls are many.
- *
- * @example optionsForLoad({ uniqueTemplates: 200, dailyRequests: 50_000 })
- * // { limit: 1000, falseMatchRate: 0.00002, growAfter: 50 }
- */
-export function optionsForLoad(expected: {
-  readonly uniqueTemplates: number;
-  readonly dailyRequests: number;
-}): Required<Pick<TemplateOptions, "limit" | "falseMatchRate" | "growAfter">> {
-  for (const [name, value] of Object.entries(expected)) {
-    check(Number.isFinite(value) && value > 0, name, value, "Give a number above 0.");
-  }
-  return {
-    limit: Math.min(1_000_000, Math.max(1_000, Math.ceil(2 * expected.uniqueTemplates))),
-    falseMatchRate: Math.min(0.001, 1 / expected.dailyRequests),
-    growAfter: Math.round(Math.min(50, Math.max(20, expected.dailyRequests / 100))),
-  };
 }

@@ -51,6 +51,11 @@ const NO_SYSTEM_GROUP = 0;
 const UNCONFIRMED_SHARE = 0.1;
 /** A stored fingerprint counts like this many observations at most: the votes behind it are not stored. */
 const STORED_VOTES = 8;
+/**
+ * The false-match rate is kept for at least this many templates. Fewer would allow larger distances, but at
+ * 40 of 128 bits texts that share half of their words fall into one template.
+ */
+const FEWEST_COMPARED = 8_192;
 const DAY_MS = 86_400_000;
 
 /** What the index knows of a slot of its table beside the fingerprints. */
@@ -205,9 +210,10 @@ export class TemplateIndex {
     return stale.flatMap(({ id }) => this.remove(id));
   }
 
-  /** Fingerprint comparisons that one prompt may cost: templates, in powers of two, times windows. */
+  /** Fingerprints that one prompt may be compared with: templates, in powers of two, times windows. */
   private comparisons(): number {
-    return 2 ** Math.ceil(Math.log2(Math.max(1, this.size))) * this.settings.windows.length;
+    const templates = 2 ** Math.ceil(Math.log2(Math.max(FEWEST_COMPARED, this.size)));
+    return templates * this.settings.windows.length;
   }
 
   private currentThresholds(): readonly number[] {
