@@ -3,7 +3,7 @@ import type { RunnerOptions } from "../records.js";
 import type { ChatMessage } from "./chatTemplate.js";
 import type { Clock } from "./clock.js";
 import type { Generation } from "./generation.js";
-import type { ServedModel, TestModel } from "./model.js";
+import type { ServedModel } from "./model.js";
 import type { Stopwatch } from "./stopwatch.js";
 
 /** Loads models. */
@@ -13,7 +13,7 @@ export interface Engine {
   /** Its durations are measured, so the server adds none of its own. */
   readonly measures: boolean;
   /** An engine with its own weights says what they are, before the server answers anything. */
-  describe?(model: TestModel): Promise<Partial<TestModel>>;
+  describe?(): Promise<Partial<ServedModel>>;
   /** @throws OutOfMemory */
   load(request: LoadRequest): Promise<Runner>;
   close?(): Promise<void>;

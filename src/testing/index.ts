@@ -8,6 +8,7 @@ export { type Clock, type ManualClock, manualClock, systemClock } from "./clock.
 export type { Engine, ScriptedCall, ScriptedToolCall } from "./engine.js";
 export type { CallFacts, ReceivedRequest } from "./exchange.js";
 export type { Failure, FailureKind } from "./failures.js";
+export { type LlamaEngineOptions, llamaEngine } from "./llamaEngine.js";
 export type { Capability, TestModel } from "./model.js";
 export type { Load } from "./scheduler.js";
 export { type Script, type ScriptedReply, scriptedEngine } from "./scriptedEngine.js";
@@ -17,5 +18,6 @@ export {
   type OllamaServerOptions,
   startOllamaServer,
 } from "./server.js";
+export { type TinyModelOptions, tinyModelFile } from "./tinyModel.js";
 export { tinyTokenizer } from "./tinyTokenizer.js";
 export { bytePairTokenizer, type Tokenizer, type TokenizerFile } from "./tokenizer.js";

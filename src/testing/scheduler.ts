@@ -94,7 +94,8 @@ export class Scheduler {
   async acquire(model: ServedModel, wanted: WantedRunner, call: Caller): Promise<Lease> {
     const loaded = this.take(model, wanted, call.keepAliveMs);
     if (loaded) {
-      await call.stopwatch.work(this.settings.generation.warmLoadMs, call.signal);
+      const { engine, generation } = this.settings;
+      if (!engine.measures) await call.stopwatch.work(generation.warmLoadMs, call.signal);
       return loaded;
     }
     const loading = this.loading.then(

@@ -141,11 +141,11 @@ async function serverState(options: OllamaServerOptions): Promise<ServerState> {
   const engine = options.engine ?? scriptedEngine();
   const clock = options.clock ?? systemClock;
   const vramBytes = options.vramBytes ?? 0;
-  const models = await Promise.all(
-    (options.models ?? [{ name: "tiny" }]).map(async (model) =>
-      servedModel({ ...model, ...(await engine.describe?.(model)) }, options.loadMs ?? 300),
-    ),
-  );
+  const described = await engine.describe?.();
+  const models = (options.models ?? [{ name: "tiny" }]).map((model) => ({
+    ...servedModel(model, options.loadMs ?? 300),
+    ...described,
+  }));
   const memoryBytes = options.memoryBytes ?? 64 * gibibyte;
   return {
     models,
