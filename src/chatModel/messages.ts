@@ -1,6 +1,7 @@
 /** Messages that ChatOllama's own conversion refuses or loses, rewritten into ones that it understands. */
 import { AIMessage, type BaseMessage, HumanMessage, ToolMessage } from "@langchain/core/messages";
 import { OptimizerError } from "../errors.js";
+import { textOf } from "./text.js";
 
 type Block = Readonly<Record<string, unknown>> & { readonly type: string };
 
@@ -26,24 +27,20 @@ function rewrite(message: BaseMessage): BaseMessage {
     case "ai":
       return new AIMessage({
         ...common,
-        content: textOf(blocks),
+        content: textOf(message.content),
         tool_calls: (message as AIMessage).tool_calls ?? [],
       });
     case "tool": {
       const { tool_call_id, status, artifact } = message as ToolMessage;
       const other = blocks.find((block) => block.type !== "text");
       if (other) throw unsupported(other.type, "a tool result");
-      return new ToolMessage({ ...common, tool_call_id, status, artifact, content: textOf(blocks) });
+      return new ToolMessage({ ...common, tool_call_id, status, artifact, content: textOf(message.content) });
     }
     case "human":
       return new HumanMessage({ ...common, content: blocks.map(userBlock) as HumanMessage["content"] });
     default:
       return message;
   }
-}
-
-function textOf(blocks: readonly Block[]): string {
-  return blocks.map((block) => (block.type === "text" ? String(block.text) : "")).join("");
 }
 
 function userBlock(block: Block): Block {

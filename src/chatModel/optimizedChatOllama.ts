@@ -9,11 +9,12 @@ import {
   type BaseMessage,
   type BaseMessageLike,
   coerceMessageLikeToMessage,
+  getBufferString,
   HumanMessage,
   type MessageContent,
 } from "@langchain/core/messages";
 import type { ChatGenerationChunk, LLMResult } from "@langchain/core/outputs";
-import type { Runnable } from "@langchain/core/runnables";
+import type { Runnable, RunnableBatchOptions } from "@langchain/core/runnables";
 import type { StreamEvent } from "@langchain/core/tracers/log_stream";
 import type { IterableReadableStream } from "@langchain/core/utils/stream";
 import { ChatOllama } from "@langchain/ollama";
@@ -23,6 +24,7 @@ import { WindowOverflow } from "../errors.js";
 import { type Configuration, configuration } from "../optimizer/configuration.js";
 import type { CountSource } from "../records.js";
 import type { OptimizerStore } from "../storage/store.js";
+import { inAffinityOrder } from "./affinityBatch.js";
 import { answerParameters, attachmentsHash, cacheKey } from "./cacheKey.js";
 import { CallSender } from "./callSender.js";
 import { engineOf, storeOf } from "./engineOf.js";
@@ -39,10 +41,12 @@ import {
 } from "./options.js";
 import { trimToFit } from "./overflow.js";
 import { type Lines, linesOf, perCallClient } from "./perCallClient.js";
+import { textOf } from "./text.js";
 import { TypedChatOllama } from "./typedChatOllama.js";
 import { VERSION } from "./version.js";
 
 type ParsedOptions = TypedChatOllama["ParsedCallOptions"];
+type BatchOptions = Partial<OptimizedChatOllamaCallOptions> | Partial<OptimizedChatOllamaCallOptions>[];
 type EventFilter = Parameters<Runnable["streamEvents"]>[2];
 
 /** One call, and what its view of the model needs to know of it. */
@@ -196,6 +200,35 @@ export class OptimizedChatOllama extends TypedChatOllama {
     return stopWhenLeft(super.streamEvents(input, { ...options, signal }), () => stop.abort());
   }
 
+  /** Calls whose prompts begin alike go next to each other, so that the prefix cache serves them. */
+  override async batch(
+    inputs: BaseLanguageModelInput[],
+    options?: BatchOptions,
+    batchOptions?: RunnableBatchOptions & { returnExceptions?: false },
+  ): Promise<AIMessageChunk[]>;
+  override async batch(
+    inputs: BaseLanguageModelInput[],
+    options?: BatchOptions,
+    batchOptions?: RunnableBatchOptions,
+  ): Promise<(AIMessageChunk | Error)[]>;
+  override async batch(
+    inputs: BaseLanguageModelInput[],
+    options: BatchOptions = {},
+    batchOptions: RunnableBatchOptions = {},
+  ): Promise<(AIMessageChunk | Error)[]> {
+    if (this.optimize === false) return super.batch(inputs, options, batchOptions);
+    const configs = this._getOptionsList(options, inputs.length);
+    const maxConcurrency = configs[0]?.maxConcurrency ?? batchOptions.maxConcurrency;
+    const prompts = inputs.map(promptText);
+    return inAffinityOrder(prompts, (order) =>
+      super.batch(
+        order.map((index) => inputs[index]!),
+        order.map((index) => ({ ...configs[index], maxConcurrency })),
+        batchOptions,
+      ),
+    );
+  }
+
   /** Removes `/opt` before the cache looks at the messages. */
   override async generate(
     messages: BaseMessageLike[][],
@@ -230,8 +263,7 @@ export class OptimizedChatOllama extends TypedChatOllama {
 
   /** Tokens of a text as the model counts them. Asks the model's server only; without it, an estimate. */
   override async getNumTokens(content: MessageContent): Promise<number> {
-    const text = typeof content === "string" ? content : content.map(textOf).join("");
-    return (await this.sender.countText(this.model, text)).tokens;
+    return (await this.sender.countText(this.model, textOf(content))).tokens;
   }
 
   /**
@@ -331,8 +363,13 @@ function messagesOf(input: BaseLanguageModelInput): BaseMessage[] {
   return Array.isArray(input) ? input.map(coerceMessageLikeToMessage) : input.toChatMessages();
 }
 
-function textOf(block: Exclude<MessageContent, string>[number]): string {
-  return block.type === "text" ? String(block.text) : "";
+/** Text for comparison; of an input that is none, the call itself will say what is wrong. */
+function promptText(input: BaseLanguageModelInput): string {
+  try {
+    return getBufferString(messagesOf(input));
+  } catch {
+    return "";
+  }
 }
 
 function joined(chunks: readonly AIMessageChunk[]): AIMessageChunk | undefined {

@@ -1,5 +1,10 @@
 /** What a person may set on the models of this package, per instance and per call, and the check of it. */
-import type { ChatOllamaCallOptions, ChatOllamaInput } from "@langchain/ollama";
+import type {
+  ChatOllamaCallOptions,
+  ChatOllamaInput,
+  OllamaCallOptions,
+  OllamaInput,
+} from "@langchain/ollama";
 import type { OverflowPolicy } from "../engine/types.js";
 import { OptimizerError } from "../errors.js";
 import type { Logger } from "../logger.js";
@@ -54,6 +59,14 @@ export interface OptimizedChatOllamaInput extends Omit<ChatOllamaInput, "think">
 
 /** Call options of {@link OptimizedChatOllama}. */
 export interface OptimizedChatOllamaCallOptions extends ChatOllamaCallOptions, OptimizerCallOptions {}
+
+/** Fields of {@link OptimizedOllama}: every field of LangChain's `Ollama`, and the optimizer's. */
+export interface OptimizedOllamaInput extends Omit<OllamaInput, "think">, OptimizerFields {
+  think?: Think;
+}
+
+/** Call options of {@link OptimizedOllama}. */
+export interface OptimizedOllamaCallOptions extends OllamaCallOptions, OptimizerCallOptions {}
 
 interface Rule {
   readonly holds: (value: unknown) => boolean;
