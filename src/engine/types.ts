@@ -1,6 +1,7 @@
 /** What goes into the engine and what comes out: shared by the chat model and the HTTP server. */
 import type { Transport } from "../backend/transport.js";
 import type { WireChunk, WireRequest } from "../backend/wire.js";
+import type { Configuration } from "../optimizer/configuration.js";
 import type { DecisionRecord, RequestRecord, RequestSource } from "../records.js";
 
 /** What happens to a prompt that fits no permitted window. `trim` is done by the caller, see {@link Overflow}. */
@@ -20,6 +21,8 @@ export interface EngineCall {
   /** False: the body goes out as written. */
   readonly optimize: boolean;
   readonly onOverflow: OverflowPolicy;
+  /** Tuning; the defaults when absent. */
+  readonly configuration?: Configuration;
   readonly source: RequestSource;
   readonly runId?: string;
   readonly tags?: readonly string[];
@@ -28,6 +31,8 @@ export interface EngineCall {
   readonly reserve?: number;
   /** Template id that the user named (`/opt template=`). */
   readonly templateId?: string;
+  /** Keeps prompt and reply text with the request, after redaction. Off by default. */
+  readonly storeText?: boolean;
   /** Messages that the caller left out after an overflow with `trim`. */
   readonly trimmedMessages?: number;
 }
@@ -51,4 +56,11 @@ export interface EngineReply {
   readonly chunks: AsyncIterable<EngineChunk>;
   /** What was recorded; resolves when the reply has ended, however it ended. */
   readonly recorded: Promise<RequestRecord>;
+}
+
+/** What is known of a model on a server, without asking. Windows in tokens, null when unknown or not loaded. */
+export interface ModelFacts {
+  readonly trainedNumCtx: number | null;
+  readonly loadedNumCtx: number | null;
+  readonly capabilities: readonly string[];
 }

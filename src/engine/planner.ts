@@ -1,0 +1,286 @@
+/** Decides one call: gathers what is known of server, model, prompt and templates, and keeps the slots. */
+
+import type { ServerAddress } from "../backend/ollama.js";
+import type { ContextRefusal } from "../backend/refusal.js";
+import { nodeTransport } from "../backend/transport.js";
+import { WindowOverflow } from "../errors.js";
+import type { Logger } from "../logger.js";
+import { type Configuration, DEFAULT_CONFIGURATION } from "../optimizer/configuration.js";
+import type { CallFacts, Decided, Limit, PromptSize } from "../optimizer/decide.js";
+import { explicitOptions } from "../optimizer/explicitOptions.js";
+import { fingerprintPrompt } from "../optimizer/fingerprint.js";
+import { type OutputReserve, outputReserve } from "../optimizer/reserve.js";
+import type { Retry } from "../optimizer/retry.js";
+import type { TemplateIndex } from "../optimizer/templates.js";
+import type { CountSource, RunnerOptions } from "../records.js";
+import type { OptimizerStore } from "../storage/store.js";
+import type { TokenizerPool } from "../tokens/index.js";
+import { Conversations } from "./conversations.js";
+import { HostSampler } from "./hostSampler.js";
+import { decisionRecord, type Plan, undecided } from "./plan.js";
+import { messagesOf, PromptCounter } from "./promptCounter.js";
+import { serverId } from "./serverId.js";
+import { type InstalledModel, ServerWatch } from "./serverWatch.js";
+import { Slots } from "./slots.js";
+import { Templates } from "./templatesOf.js";
+import type { EngineCall, ModelFacts } from "./types.js";
+
+/** A first call waits this long for the server's lists and, when its bytes do not fit, for the tokenizer. */
+const FIRST_CALL_WAIT_MS = 1_000;
+
+type Where = Pick<EngineCall, "origin" | "headers" | "transport">;
+
+export class Planner {
+  readonly counter: PromptCounter;
+  readonly slots: Slots;
+  readonly templates: Templates;
+  readonly host: HostSampler = new HostSampler(Date.now);
+  private readonly watches = new Map<string, ServerWatch>();
+  private readonly conversations = new Conversations();
+
+  constructor(
+    store: OptimizerStore,
+    pool: TokenizerPool,
+    private readonly logger: Logger,
+  ) {
+    this.counter = new PromptCounter(pool, store, logger);
+    this.slots = new Slots(store);
+    this.templates = new Templates(store);
+  }
+
+  /** The plan of a call that goes out as written. */
+  without(call: EngineCall, decided: Decided, started: number): Plan {
+    const plan = { call, watch: this.watchOf(call), serverId: serverId(call.origin), basis: null, decided };
+    return { ...plan, decision: decisionRecord(plan, performance.now() - started) };
+  }
+
+  async plan(call: EngineCall, started: number): Promise<Plan> {
+    if (!call.optimize)
+      return this.without(call, undecided("optimizing is switched off for this call", false), started);
+    const watch = this.watchOf(call);
+    const model = await this.modelOf(watch, call.body.model);
+    if (!model) {
+      return this.without(
+        call,
+        undecided("the server tells nothing about itself or the model", true),
+        started,
+      );
+    }
+    if (model.isRemote) return this.without(call, undecided("the model runs elsewhere", false), started);
+
+    const configuration = call.configuration ?? DEFAULT_CONFIGURATION;
+    const messages = messagesOf(call.body);
+    const head = fingerprintPrompt(messages, call.body.tools, configuration);
+    const index = this.indexOf(call, model);
+    const match = index.match(head);
+    const slotId = this.slots.see(serverId(call.origin), model, watch);
+    const reserve = this.reserveOf(call, model, slotId, index.statisticsIds(head, match), configuration);
+    const explicit = explicitOptions(call.body.options ?? {});
+    const facts: CallFacts = {
+      prompt: await this.sizeOf(call, model, slotId, reserve, explicit, watch),
+      reserve,
+      explicit,
+      extendsEarlierCall: this.conversations.extendsEarlier(slotId, messages),
+      optimize: true,
+      templateConfidence: match?.confidence ?? 0,
+    };
+    const decided = this.permitted(call, this.slots.decide(slotId, facts, configuration));
+    const plan = {
+      call,
+      watch,
+      serverId: serverId(call.origin),
+      basis: { model, facts, head, match, slotId },
+      decided,
+    };
+    return { ...plan, decision: decisionRecord(plan, performance.now() - started) };
+  }
+
+  /** The templates of a model, with this call's settings. */
+  indexOf(call: EngineCall, model: InstalledModel): TemplateIndex {
+    return this.templates.of(model.digest, configurationOf(call));
+  }
+
+  private async modelOf(watch: ServerWatch, name: string): Promise<InstalledModel | null> {
+    const known = watch.model(name);
+    const looking = watch.beforeDecision();
+    if (known && !looking) return known;
+    const [model] = await Promise.race([
+      Promise.all([known ?? watch.learn(name), looking]),
+      delay(FIRST_CALL_WAIT_MS).then(() => [known ?? null]),
+    ]);
+    return model ?? null;
+  }
+
+  private reserveOf(
+    call: EngineCall,
+    model: InstalledModel,
+    slotId: string,
+    statisticsIds: readonly string[],
+    configuration: Configuration,
+  ): OutputReserve {
+    const { num_predict: numPredict } = call.body.options ?? {};
+    const asked = typeof numPredict === "number" && numPredict > 0 ? numPredict : call.reserve;
+    return outputReserve(
+      {
+        numPredict: asked,
+        templateP99: this.templates.outputP99(statisticsIds),
+        modelP99: this.slots.outputP99(slotId),
+        thinks: model.capabilities.includes("thinking") && call.body.think !== false,
+      },
+      configuration,
+    );
+  }
+
+  /** Counts only when it can matter: a prompt whose bytes fit the loaded window needs no counting. */
+  private async sizeOf(
+    call: EngineCall,
+    model: InstalledModel,
+    slotId: string,
+    reserve: OutputReserve,
+    explicit: RunnerOptions,
+    watch: ServerWatch,
+  ): Promise<PromptSize> {
+    const upperBound = this.counter.upperBound(call.body);
+    const preparing = this.counter.isPrepared(model) ? null : this.counter.prepare(model, watch.address);
+    const known = this.counter.known(model, call.body);
+    if (known) return known;
+    if (!this.slots.needsCount(slotId, upperBound, reserve, explicit, configurationOf(call))) {
+      return { tokens: upperBound, source: "bound", upperBound };
+    }
+    if (preparing) await Promise.race([preparing, delay(FIRST_CALL_WAIT_MS)]);
+    return this.counter.count(model, call.body);
+  }
+
+  /** Applies the call's overflow policy to a decision. */
+  private permitted(call: EngineCall, decided: Decided): Decided {
+    if (!decided.overflow) return decided;
+    if (call.onOverflow !== "cut")
+      throw overflowError(decided.overflow, decided.promptTokens ?? 0, call.body.model);
+    return { ...decided, truncate: undefined, reason: `${decided.reason}; cut by the server as asked` };
+  }
+
+  /** What to send after the server refused the prompt's length; null when that is final. */
+  afterContextRefusal(plan: Plan, refusal: ContextRefusal): Decided | null {
+    const { basis, call, decided } = plan;
+    if (!basis) return null;
+    return this.again(
+      plan,
+      this.slots.afterContextError(basis.slotId, basis.facts, decided, refusal, configurationOf(call)),
+    );
+  }
+
+  /** What to send after a load ran out of memory; null when there is no smaller window that holds the prompt. */
+  afterOutOfMemory(plan: Plan): Decided | null {
+    const { basis, call, decided } = plan;
+    if (!basis) return null;
+    return this.again(
+      plan,
+      this.slots.afterOutOfMemory(basis.slotId, basis.facts, decided, configurationOf(call)),
+    );
+  }
+
+  private again(plan: Plan, retry: Retry): Decided | null {
+    plan.basis = { ...plan.basis!, facts: retry.facts };
+    return retry.decided && this.permitted(plan.call, retry.decided);
+  }
+
+  /**
+   * The last look before a call goes out. A call that loads waits for one turn of the event loop, so that a cold
+   * burst loads once, with its largest need.
+   */
+  async beforeSending(plan: Plan): Promise<void> {
+    const { basis } = plan;
+    if (!basis || plan.decided.action === "pass") return;
+    if (plan.decided.action !== "keep") await new Promise((resolve) => setImmediate(resolve));
+    const sent = this.slots.atSending(basis.slotId, basis.facts, plan.decided);
+    if (sent === plan.decided) return;
+    plan.decided = sent;
+    plan.decision = decisionRecord(plan, plan.decision.decideMs, plan.decision.id);
+  }
+
+  async countTokens(
+    call: Where & Pick<EngineCall, "body">,
+  ): Promise<{ tokens: number; source: CountSource }> {
+    const watch = this.watchOf(call);
+    const model = watch.model(call.body.model) ?? (await watch.learn(call.body.model));
+    if (!model) {
+      const tokens = this.counter.upperBound(call.body);
+      return { tokens, source: "bound" };
+    }
+    if (!this.counter.isPrepared(model)) await this.counter.prepare(model, watch.address);
+    const { tokens, source } =
+      this.counter.known(model, call.body) ?? (await this.counter.count(model, call.body));
+    return { tokens, source };
+  }
+
+  modelFacts(origin: string, name: string): ModelFacts | undefined {
+    const watch = this.watches.get(origin);
+    const model = watch?.model(name);
+    if (!watch || !model) return undefined;
+    return {
+      trainedNumCtx: model.trainedNumCtx,
+      loadedNumCtx: watch.loadedState(model)?.numCtx ?? null,
+      capabilities: model.capabilities,
+    };
+  }
+
+  async learnModel(where: Where, name: string): Promise<ModelFacts | null> {
+    const watch = this.watchOf(where);
+    await Promise.all([watch.learn(name), watch.refresh()]);
+    return this.modelFacts(where.origin, name) ?? null;
+  }
+
+  /** Learns the chat template by rendered probes, while the slot is idle and loaded. Never awaited by a call. */
+  async probe(plan: Plan): Promise<void> {
+    const { basis, call } = plan;
+    if (!basis || !this.counter.isPrepared(basis.model)) return;
+    const options = this.slots.idleOptions(basis.slotId);
+    if (options) await this.counter.probe(basis.model, addressOf(call), call.body, options);
+  }
+
+  private watchOf(where: Where): ServerWatch {
+    const known = this.watches.get(where.origin);
+    if (known) return known;
+    const watch = new ServerWatch(addressOf(where), Date.now, this.logger);
+    this.watches.set(where.origin, watch);
+    return watch;
+  }
+
+  close(): void {
+    this.watches.clear();
+  }
+}
+
+function addressOf({ origin, headers, transport }: Where): ServerAddress {
+  return { origin, headers, transport: transport ?? nodeTransport };
+}
+
+function configurationOf(call: EngineCall): Configuration {
+  return call.configuration ?? DEFAULT_CONFIGURATION;
+}
+
+function overflowError(overflow: Limit, promptTokens: number, model: string): WindowOverflow {
+  const { kind, limit, needTokens } = overflow;
+  const what = {
+    trained: `the ${limit} tokens that "${model}" was trained for`,
+    ceiling: `the ${limit} tokens that fit into memory with "${model}"`,
+    explicit: `the ${limit} tokens set as numCtx`,
+  }[kind];
+  return new WindowOverflow({
+    message: `The prompt has ${promptTokens} tokens, more than ${what}`,
+    remedy:
+      kind === "explicit"
+        ? "Leave numCtx out so that it can grow, or set onOverflow to trim."
+        : "Shorten the prompt, set onOverflow to trim, or use a model with a larger window.",
+    promptTokens,
+    needTokens,
+    limitTokens: limit,
+    limit: kind,
+  });
+}
+
+function delay(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, milliseconds).unref();
+  });
+}

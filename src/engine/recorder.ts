@@ -1,0 +1,198 @@
+/**
+ * After the reply: what it cost goes into the request log, and slot, template and tokenizer learn from it. All
+ * of it in memory at once, on disk in the background; anything that fails here is logged, never thrown.
+ */
+import type { WireChunk } from "../backend/wire.js";
+import { markRecorded, OptimizerError } from "../errors.js";
+import type { Logger } from "../logger.js";
+import { replyQuality } from "../optimizer/quality.js";
+import { type RequestRecord, SCHEMA_VERSION } from "../records.js";
+import { promptHasher } from "../storage/promptHasher.js";
+import type { OptimizerStore } from "../storage/store.js";
+import { ABANDONED, type EndOfCall } from "./endOfCall.js";
+import { type Plan, withOutcome } from "./plan.js";
+import type { Planner } from "./planner.js";
+import { messagesOf } from "./promptCounter.js";
+import { milliseconds, type ReplyObserver } from "./replyObserver.js";
+import { replyOf } from "./slots.js";
+
+/** Probes wait until the slot has been idle for this long. */
+const IDLE_MS = 50;
+/** Characters of the prompt that its hash covers, beside its length: hashing 10 MB would block for 20 ms. */
+const HASHED = 131_072;
+
+export class Recorder {
+  private warned = false;
+  private readonly hash: (text: string) => string | null;
+
+  constructor(
+    private readonly store: OptimizerStore,
+    private readonly planner: Planner,
+    private readonly logger: Logger,
+  ) {
+    this.hash = promptHasher(store);
+  }
+
+  /** Begins a call. What it returns ends it, once; the plan's decision has its outcome from then on. */
+  begin(plan: Plan, observer: ReplyObserver, startedAt: number): EndOfCall {
+    let ended = false;
+    let resolve: (record: RequestRecord) => void;
+    const recorded = new Promise<RequestRecord>((done) => {
+      resolve = done;
+    });
+    if (plan.basis) this.planner.slots.started(plan.basis.slotId);
+    const end = (error: unknown): void => {
+      if (ended) return;
+      ended = true;
+      const endedAt = Date.now();
+      this.safely(() => this.learn(plan, observer, error));
+      const record = requestRecord(plan, observer, error, startedAt, endedAt, this.planner, this.hash);
+      this.safely(() => this.keep(plan, observer, record, error));
+      resolve(record);
+    };
+    return Object.assign(end, { recorded });
+  }
+
+  /** The first line came: whatever was sent is loaded now. */
+  answering(plan: Plan): void {
+    if (plan.basis) this.planner.slots.loaded(plan.basis.slotId, plan.decided);
+  }
+
+  private learn(plan: Plan, observer: ReplyObserver, error: unknown): void {
+    const { basis, decided } = plan;
+    const retries = plan.decision.outcome?.retries ?? 0;
+    const nothing = { retries, reloaded: false, shifted: false, cut: false, error: errorCode(error) };
+    plan.decision = withOutcome(plan.decision, nothing);
+    if (!basis) return;
+    const { final } = observer;
+    if (!final) {
+      this.planner.slots.failed(basis.slotId, decided);
+      return;
+    }
+    const reply = replyOf(final, retries, isTwoRequests(plan));
+    const after = this.planner.slots.answered(basis.slotId, basis.facts, decided, reply);
+    plan.decision = withOutcome(plan.decision, after.outcome);
+    if (after.isForeignReload) plan.watch.markStale();
+    if (after.isLearnable) void this.planner.counter.learn(basis.model, plan.call.body, reply.promptTokens!);
+    setTimeout(() => void this.planner.probe(plan), IDLE_MS).unref();
+  }
+
+  private keep(plan: Plan, observer: ReplyObserver, record: RequestRecord, error: unknown): void {
+    // A caller that trims sends again, and that call is recorded; a reply nobody read to its end is no sample.
+    if (errorCode(error) === "CONTEXT_OVERFLOW" && plan.call.onOverflow === "trim") return;
+    const { basis } = plan;
+    if (basis && error !== ABANDONED) {
+      const { cut = false, shifted = false } = plan.decision.outcome ?? {};
+      this.planner.templates.observe(
+        this.planner.indexOf(plan.call, basis.model),
+        basis.head,
+        basis.match,
+        {
+          promptTokens: cut || isTwoRequests(plan) ? null : record.promptTokens,
+          outputTokens: shifted ? null : record.outputTokens,
+          totalMs: record.totalMs,
+          censored: observer.final?.done_reason === "length",
+          error: record.error,
+        },
+        new Date(record.at),
+      );
+    }
+    this.store.append(record).catch(() => {
+      // The store logs what it cannot write.
+    });
+    markRecorded(error);
+  }
+
+  private safely(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      const text = `optimizer: what a call cost was not learned (${error instanceof Error ? error.name : typeof error})`;
+      if (this.warned) this.logger.debug?.(text);
+      else this.logger.warn(text);
+      this.warned = true;
+    }
+  }
+}
+
+function requestRecord(
+  plan: Plan,
+  observer: ReplyObserver,
+  error: unknown,
+  startedAt: number,
+  endedAt: number,
+  planner: Planner,
+  hash: (text: string) => string | null,
+): RequestRecord {
+  const { call, basis, decision, watch } = plan;
+  const final: WireChunk = observer.final ?? {};
+  const loaded = basis ? watch.loadedState(basis.model) : null;
+  const messages = messagesOf(call.body);
+  const prompt = messages.map(({ role, content }) => `${role}\n${content}`).join("\n");
+  const host = planner.host.sample();
+  const code = errorCode(error);
+  return {
+    schemaVersion: SCHEMA_VERSION,
+    id: decision.id,
+    at: new Date(startedAt).toISOString(),
+    source: call.source,
+    serverId: plan.serverId,
+    model: call.body.model,
+    digest: basis?.model.digest || null,
+    templateId: decision.templateId,
+    promptHash: hash(prompt.length > HASHED ? `${prompt.length} ${prompt.slice(0, HASHED)}` : prompt),
+    inputTokens: Math.ceil(Buffer.byteLength(messages.at(-1)?.content ?? "") / 4),
+    promptTokens: final.prompt_eval_count ?? null,
+    outputTokens: final.eval_count ?? null,
+    cachedTokens: final.prompt_eval_cached_count ?? null,
+    totalMs: milliseconds(final.total_duration) ?? endedAt - startedAt,
+    loadMs: milliseconds(final.load_duration),
+    promptMs: milliseconds(final.prompt_eval_duration),
+    outputMs: milliseconds(final.eval_duration),
+    timeToFirstTokenMs: observer.firstOutputAt === null ? null : observer.firstOutputAt - startedAt,
+    numCtx: decision.numCtx,
+    numBatch: decision.numBatch,
+    modelBytes: loaded?.sizeBytes ?? null,
+    modelVramBytes: loaded?.vramBytes ?? null,
+    ...(host && { host }),
+    doneReason: final.done_reason ?? null,
+    toolCalls: observer.toolCalls,
+    quality: observer.final ? quality(plan, observer) : null,
+    error: code,
+    decision,
+    runId: call.runId ?? null,
+    ...(call.storeText && { text: { prompt, reply: observer.text } }),
+    ...(call.owner !== undefined && { owner: call.owner }),
+    ...(call.tags !== undefined && { tags: call.tags }),
+  };
+}
+
+function quality({ call }: Plan, observer: ReplyObserver): number {
+  const { num_predict: numPredict } = call.body.options ?? {};
+  return replyQuality({
+    text: observer.text,
+    doneReason: observer.final?.done_reason ?? null,
+    hasUserLimit: typeof numPredict === "number" && numPredict > 0,
+    expectsJson: Boolean(call.body.format) && !observer.isTail,
+    outputTokens: observer.final?.eval_count ?? null,
+    toolCalls: observer.toolCalls,
+  });
+}
+
+/** Thinking with a format makes two requests of one call; the figures are the second's (Ollama `server/routes.go`). */
+function isTwoRequests({ call, basis }: Plan): boolean {
+  return (
+    Boolean(call.body.format) &&
+    call.body.think !== false &&
+    (basis?.model.capabilities.includes("thinking") ?? false)
+  );
+}
+
+/** A code for the record, never a server's text: it may quote the prompt. */
+function errorCode(error: unknown): string | null {
+  if (error === null || error === undefined) return null;
+  if (OptimizerError.isInstance(error)) return error.code;
+  if (error instanceof Error && error.name === "TimeoutError") return "TIMEOUT";
+  if (error instanceof Error && error.name === "AbortError") return "ABORTED";
+  return "UNKNOWN";
+}

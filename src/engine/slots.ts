@@ -1,0 +1,204 @@
+/** The slots of this process: each one's state, its stored profile, and the calls that are on their way. */
+import type { ContextRefusal } from "../backend/refusal.js";
+import type { WireChunk } from "../backend/wire.js";
+import { type AfterReply, afterReply, type Reply } from "../optimizer/afterReply.js";
+import type { Configuration } from "../optimizer/configuration.js";
+import { type CallFacts, type Decided, decide } from "../optimizer/decide.js";
+import { histogramOf, quantile } from "../optimizer/histogram.js";
+import { needsCount } from "../optimizer/needsCount.js";
+import { profileChange, profileId, slotFromProfile, withProfile } from "../optimizer/profile.js";
+import type { OutputReserve } from "../optimizer/reserve.js";
+import { afterContextError, afterOutOfMemory, type Retry } from "../optimizer/retry.js";
+import type { SlotState } from "../optimizer/slotState.js";
+import { afterDecision, afterFailure, afterLoaded, atSending, observe } from "../optimizer/transitions.js";
+import type { RunnerOptions } from "../records.js";
+import type { OptimizerStore } from "../storage/store.js";
+import { milliseconds } from "./replyObserver.js";
+import type { InstalledModel, ServerWatch } from "./serverWatch.js";
+
+/** Fewer replies than this say little about the next one's length. */
+const ENOUGH_REPLIES = 5;
+
+interface Slot {
+  state: SlotState;
+  running: number;
+  observedAt: number;
+}
+
+export class Slots {
+  private readonly slots = new Map<string, Slot>();
+
+  constructor(private readonly store: OptimizerStore) {
+    store.subscribe(({ kind, id, record }) => {
+      const slot = kind === "profiles" && record ? this.slots.get(id) : undefined;
+      if (slot) slot.state = withProfile(slot.state, record as never);
+    });
+  }
+
+  /** The slot of a model, with what the server showed last taken in. */
+  see(serverId: string, model: InstalledModel, watch: ServerWatch): string {
+    const identity = { serverId, blob: model.blob, trainedNumCtx: model.trainedNumCtx };
+    const id = profileId(identity);
+    let slot = this.slots.get(id);
+    if (!slot) {
+      slot = {
+        state: slotFromProfile(identity, this.store.get("profiles", id)),
+        running: 0,
+        observedAt: 0,
+      };
+      this.slots.set(id, slot);
+    }
+    if (watch.observedAt > slot.observedAt) this.look(id, slot, model, watch);
+    return id;
+  }
+
+  private look(id: string, slot: Slot, model: InstalledModel, watch: ServerWatch): void {
+    slot.observedAt = watch.observedAt;
+    const loaded = watch.loadedState(model);
+    const others = watch.otherModelsLoaded(model);
+    const seen = observe(slot.state, {
+      numCtx: loaded?.numCtx ?? null,
+      sizeBytes: loaded?.sizeBytes ?? 0,
+      vramBytes: loaded?.vramBytes ?? 0,
+      expiresAt: loaded?.expiresAt ?? null,
+      otherModelsLoaded: others.count,
+      otherBytes: others.bytes,
+      observedAt: watch.observedAt,
+    });
+    slot.state = seen.slot;
+    if (!seen.isForeign && !seen.isEvicted) return;
+    const counts = { foreignReloads: Number(seen.isForeign), evictions: Number(seen.isEvicted) };
+    void this.store.merge("profiles", { ...profileChange(slot.state, Date.now(), counts), id } as never);
+  }
+
+  /** Decides a call and takes the decision in, in one turn of the event loop. */
+  decide(id: string, facts: CallFacts, configuration: Configuration): Decided {
+    const slot = this.of(id);
+    const decided = decide(slot.state, facts, configuration, Date.now());
+    if (!decided.overflow) slot.state = afterDecision(slot.state, decided, Date.now());
+    return decided;
+  }
+
+  /** The decision as it goes out now: with the target that concurrent calls raised meanwhile. */
+  atSending(id: string, facts: CallFacts, decided: Decided): Decided {
+    const slot = this.of(id);
+    const sent = atSending(slot.state, decided, facts.explicit);
+    if (sent !== decided) {
+      slot.state = afterFailure(slot.state, decided);
+      slot.state = afterDecision(slot.state, sent, Date.now());
+    }
+    return sent;
+  }
+
+  needsCount(
+    id: string,
+    upperBound: number,
+    reserve: OutputReserve,
+    explicit: RunnerOptions,
+    configuration: Configuration,
+  ): boolean {
+    return needsCount(this.of(id).state, upperBound, reserve, explicit, configuration);
+  }
+
+  /** 99th percentile of this slot's output tokens; undefined while too few replies are known. */
+  outputP99(id: string): number | undefined {
+    const profile = this.store.get("profiles", id);
+    if (!profile || profile.counts.calls < ENOUGH_REPLIES) return undefined;
+    return quantile(profile.counts.outputTokens ?? {}, 0.99) ?? undefined;
+  }
+
+  afterContextError(
+    id: string,
+    facts: CallFacts,
+    decided: Decided,
+    refusal: ContextRefusal,
+    configuration: Configuration,
+  ): Retry {
+    const slot = this.of(id);
+    return this.retry(
+      slot,
+      afterContextError(slot.state, facts, decided, refusal, configuration, Date.now()),
+    );
+  }
+
+  afterOutOfMemory(id: string, facts: CallFacts, decided: Decided, configuration: Configuration): Retry {
+    const slot = this.of(id);
+    const otherBytes = slot.state.loaded?.otherBytes ?? 0;
+    const retry = this.retry(
+      slot,
+      afterOutOfMemory(slot.state, facts, decided, otherBytes, configuration, Date.now()),
+    );
+    void this.store.merge("profiles", profileChange(slot.state, Date.now(), {}) as never);
+    return retry;
+  }
+
+  private retry(slot: Slot, retry: Retry): Retry {
+    slot.state = retry.slot;
+    if (retry.decided && !retry.decided.overflow) {
+      slot.state = afterDecision(slot.state, retry.decided, Date.now());
+    }
+    return retry;
+  }
+
+  started(id: string): void {
+    this.of(id).running++;
+  }
+
+  /** The runner answered: its options are loaded from now on. */
+  loaded(id: string, decided: Decided): void {
+    const slot = this.of(id);
+    slot.state = afterLoaded(slot.state, decided.options, Date.now());
+  }
+
+  /** Ends a call that failed before its reply. */
+  failed(id: string, decided: Decided): void {
+    const slot = this.of(id);
+    slot.running--;
+    slot.state = afterFailure(slot.state, decided);
+  }
+
+  /** Ends an answered call: takes in what it showed, and keeps it. */
+  answered(id: string, facts: CallFacts, decided: Decided, reply: Reply): AfterReply {
+    const slot = this.of(id);
+    slot.running--;
+    const after = afterReply(slot.state, facts, decided, reply, Date.now());
+    slot.state = after.slot;
+    const counts = {
+      ...after.change.counts,
+      ...(after.isLearnable && {
+        promptTokens: histogramOf(reply.promptTokens),
+        outputTokens: reply.doneReason === "length" ? {} : histogramOf(reply.outputTokens),
+      }),
+    };
+    void this.store.merge("profiles", { ...after.change, counts } as never);
+    return after;
+  }
+
+  /** The loaded runner's exact options while no call of this process uses it; null otherwise. */
+  idleOptions(id: string): RunnerOptions | null {
+    const { running, state } = this.of(id);
+    const isLoaded = state.loaded !== null && state.loaded.numCtx !== null;
+    return running === 0 && isLoaded && !state.pending ? state.options : null;
+  }
+
+  private of(id: string): Slot {
+    const slot = this.slots.get(id);
+    if (!slot) throw new Error(`slot ${id} was never seen`);
+    return slot;
+  }
+}
+
+/** A final line in the units of the decision. */
+export function replyOf(final: WireChunk, retries: number, isTwoRequests: boolean): Reply {
+  return {
+    promptTokens: final.prompt_eval_count ?? null,
+    outputTokens: final.eval_count ?? null,
+    loadMs: milliseconds(final.load_duration),
+    promptMs: milliseconds(final.prompt_eval_duration),
+    outputMs: milliseconds(final.eval_duration),
+    doneReason: final.done_reason ?? null,
+    isTwoRequests,
+    retries,
+    error: null,
+  };
+}
