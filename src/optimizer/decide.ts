@@ -34,7 +34,13 @@ interface Situation {
  *
  * @param now ms since the epoch
  * @param isRetry after out of memory: the smallest window that covers the need
- * @example decide(slotLoadedWith(8192), facts(3000), DEFAULT_CONFIGURATION, Date.now()).action // "keep"
+ * @example
+ * const slot = { ...slotFromProfile({ serverId: "s", blob: "b", trainedNumCtx: 32768 }), options: { num_ctx: 8192 } };
+ * const facts = {
+ *   prompt: { tokens: 3000, source: "exact", upperBound: 3000 }, reserve: { tokens: 1024, source: "default" },
+ *   explicit: {}, extendsEarlierCall: false, optimize: true,
+ * };
+ * decide(slot, facts, DEFAULT_CONFIGURATION, 0).action // "keep"
  */
 export function decide(
   slot: SlotState,
@@ -60,7 +66,7 @@ export function decide(
   const window = chooseWindow(situation);
   const keeps = window === runner.numCtx && !conflicts(facts.explicit, runner.options);
   const options = keeps ? { ...runner.options, num_ctx: window } : reloadOptions(situation, window);
-  return finish(situation, keeps ? "keep" : reloadAction(slot, runner, window), options, window);
+  return finish(situation, keeps ? "keep" : reloadAction(situation, window), options, window);
 }
 
 /** Servers that ignore `truncate: false` cut without a word: there, only an upper bound is safe. */
@@ -118,10 +124,12 @@ function reloadOptions({ slot, facts, runner, limit }: Situation, window: number
   return batch === undefined ? options : { ...options, num_batch: Math.min(batch, window) };
 }
 
-function reloadAction(slot: SlotState, runner: ExpectedRunner, window: number): DecisionAction {
-  const isLoaded = slot.loaded === null || slot.loaded.numCtx !== null;
-  if (!isLoaded || runner.numCtx === null || window === runner.numCtx) return "load";
-  return window > runner.numCtx ? "grow" : "shrink";
+function reloadAction({ slot, facts, runner, limit }: Situation, window: number): DecisionAction {
+  const isEmpty = runner.numCtx === null || (slot.loaded !== null && slot.loaded.numCtx === null);
+  // A reload for another option of the user's is a fresh choice, whatever its window.
+  const isFresh = limit.fixed === null && conflicts(facts.explicit, runner.options);
+  if (isEmpty || isFresh || window === runner.numCtx) return "load";
+  return window > runner.numCtx! ? "grow" : "shrink";
 }
 
 function finish(

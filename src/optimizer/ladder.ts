@@ -42,7 +42,7 @@ export function rungAtMost(window: number): number {
 /**
  * The largest rung strictly below a window.
  *
- * @example rungBelow(4096) // 3328 (2^(47/4) = 3444, rounded to 256)
+ * @example rungBelow(4096) // 3328
  */
 export function rungBelow(window: number): number {
   return rungAtMost(Math.ceil(window) - 1);

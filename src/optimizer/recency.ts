@@ -12,7 +12,7 @@ export const LARGEST_NEEDS = 6;
  *
  * @param needs tokens, newest last
  * @returns tokens; 0 when nothing is known
- * @example weightedP99([20000, ...Array(60).fill(900)]) // 900: the one-off is long ago
+ * @example weightedP99([20000, ...Array(60).fill(900)]) // 900
  */
 export function weightedP99(needs: readonly number[]): number {
   const weighted = needs.map((need, index) => ({
