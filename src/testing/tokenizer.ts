@@ -39,7 +39,7 @@ export interface Tokenizer {
 }
 
 /**
- * @example bytePairTokenizer(tinyTokenizer()).encode("the the").length // 2
+ * @example bytePairTokenizer(tinyTokenizer()).encode(" the the").length // 2
  */
 export function bytePairTokenizer(file: TokenizerFile): Tokenizer {
   const ids = new Map(file.tokens.map((token, id) => [token, id]));
