@@ -50,9 +50,15 @@ export const ENTRY_PATHS: readonly EntryPath[] = [
       return output!;
     },
     async leave(model) {
-      for await (const { event } of model.streamEvents(question(), { version: "v2" })) {
-        if (event === "on_chat_model_stream") break;
-      }
+      const read = async (): Promise<void> => {
+        for await (const { event } of model.streamEvents(question(), { version: "v2" })) {
+          if (event === "on_chat_model_stream") break;
+        }
+      };
+      // With any chat model, leaving this stream rejects with core's own AbortError (core 1.2.13).
+      await read().catch((error: Error) => {
+        if (error.name !== "AbortError") throw error;
+      });
     },
   },
   {
