@@ -49,6 +49,7 @@ export class TokenizerPool {
   private readonly maxEncoders: number;
   private readonly logger: Logger;
   private worker: Worker | null = null;
+  private isClosed = false;
   private crashes = 0;
   private lastId = 0;
   private readonly pending = new Map<number, Pending>();
@@ -139,9 +140,10 @@ export class TokenizerPool {
     return this.askLong<"estimate">(text, (rest) => ({ type: "estimate", text: rest }));
   }
 
-  /** Ends the thread. Counts under way reject. */
+  /** Ends the thread for good. Counts under way and later ones reject with `TOKENIZER_CLOSED`. */
   async close(): Promise<void> {
     const worker = this.worker;
+    this.isClosed = true;
     this.worker = null;
     this.ready.clear();
     this.rejectPending(closed());
@@ -187,6 +189,7 @@ export class TokenizerPool {
 
   private use(digest: string): Loaded {
     const loaded = this.ready.get(digest);
+    if (this.isClosed) throw closed();
     if (loaded === undefined) {
       throw new OptimizerError({
         code: "TOKENIZER_MISSING",
@@ -260,8 +263,11 @@ export class TokenizerPool {
 
   private start(): Worker {
     if (this.worker !== null) return this.worker;
+    if (this.isClosed) throw closed();
     if (this.crashes >= MOST_CRASHES) throw died();
-    const worker = new Worker(new URL("./worker.js", import.meta.url), { name: "tokenizers", stdout: true });
+    // Flags of the process are not for the thread: with `node --input-type=module -e` it would not start.
+    const options = { name: "tokenizers", execArgv: [], stdout: true };
+    const worker = new Worker(new URL("./worker.js", import.meta.url), options);
     worker.unref();
     worker.on("message", (reply: Reply) => {
       const pending = this.pending.get(reply.id);
@@ -270,20 +276,20 @@ export class TokenizerPool {
       if ("error" in reply) pending?.reject(restore(reply.error));
       else pending?.resolve(reply.value);
     });
-    worker.on("error", () => this.forget(worker));
-    worker.on("exit", () => this.forget(worker));
+    worker.on("error", (cause) => this.forget(worker, cause));
+    worker.on("exit", (code) => this.forget(worker, code));
     this.worker = worker;
     return worker;
   }
 
   /** A thread that died takes its tokenizers along; the next load starts another. */
-  private forget(worker: Worker): void {
+  private forget(worker: Worker, cause: unknown): void {
     if (this.worker !== worker) return;
     this.worker = null;
     this.crashes++;
     this.ready.clear();
     this.logger.warn("The tokenizer thread ended; token counts are bounds until it is loaded again.");
-    this.rejectPending(died());
+    this.rejectPending(died(cause));
   }
 
   private rejectPending(error: OptimizerError): void {
@@ -299,11 +305,12 @@ function restore({ code, message }: { code: string; message: string }): Optimize
   return error;
 }
 
-function died(): OptimizerError {
+function died(cause?: unknown): OptimizerError {
   return new OptimizerError({
     code: "TOKENIZER_FAILED",
     message: "the tokenizer thread ended",
     remedy: "Give the process more memory; until then counts are bounds.",
+    cause,
   });
 }
 
