@@ -36,14 +36,14 @@ export function afterContextError(
   config: Configuration,
   now: number,
 ): Retry {
-  const sent = decided.options.num_ctx ?? null;
-  const window = refusal.windowTokens ?? sent ?? slot.loaded?.numCtx ?? 0;
-  // A window smaller than asked for is the server's clamp to what the model was trained with.
-  const isClamped = sent !== null && refusal.windowTokens !== null && refusal.windowTokens < sent;
-  const loaded = afterLoaded(slot, { ...decided.options, num_ctx: sent ?? window }, now);
+  const sent = decided.options.num_ctx ?? refusal.windowTokens ?? slot.loaded?.numCtx ?? 0;
+  // A window smaller than asked for is the server's clamp to a trained window that was not known.
+  const isClamped =
+    slot.trainedNumCtx === null && refusal.windowTokens !== null && refusal.windowTokens < sent;
+  const window = isClamped ? refusal.windowTokens : sent;
   const next: SlotState = {
-    ...loaded,
-    trainedNumCtx: isClamped ? refusal.windowTokens : slot.trainedNumCtx,
+    ...afterLoaded(slot, { ...decided.options, num_ctx: window }, now),
+    trainedNumCtx: isClamped ? window : slot.trainedNumCtx,
     known: { ...slot.known, refusesOverflow: true },
   };
   const counted = facts.prompt?.tokens ?? 0;

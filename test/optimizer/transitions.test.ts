@@ -41,12 +41,15 @@ describe("looking at the server", () => {
   });
 
   test("a model gone before it expires was evicted, one whose time was up was not", () => {
-    const before = (expiresAt: number | null) =>
+    const loadedUntil = (expiresAt: number | null) =>
       loadedWith(8192, { loaded: loadedState(8192, { expiresAt }) });
     const gone = loadedState(null, { observedAt: NOW + 1000 });
-    expect(observe(before(NOW + 60_000), gone)).toMatchObject({ isEvicted: true, slot: { options: {} } });
-    expect(observe(before(NOW + 5000), gone).isEvicted).toBe(false);
-    expect(observe(before(null), gone).isEvicted).toBe(false);
+    expect(observe(loadedUntil(NOW + 60_000), gone)).toMatchObject({
+      isEvicted: true,
+      slot: { options: {} },
+    });
+    expect(observe(loadedUntil(NOW + 5000), gone).isEvicted).toBe(false);
+    expect(observe(loadedUntil(null), gone).isEvicted).toBe(false);
     expect(observe(slotWith({}), gone).isEvicted).toBe(false);
   });
 
