@@ -126,18 +126,28 @@ class Majority {
     this.first = new Int32Array(wordCount);
   }
 
-  add(shingle: number): void {
+  /** Adds the shingles from `from` to `to`, two at a time while there are two: half the carries. */
+  add(shingles: Int32Array, from: number, to: number): void {
     const { planes, digits } = this;
     for (let word = 0; word < this.wordCount; word++) {
-      let carry = mix(shingle ^ SEEDS[word]!);
-      if (this.added === 0) this.first[word] = carry;
-      for (let plane = word * digits; carry !== 0; plane++) {
-        const digit = planes[plane]!;
-        planes[plane] = digit ^ carry;
-        carry &= digit;
+      const seed = SEEDS[word]!;
+      const lowest = word * digits;
+      if (this.added === 0) this.first[word] = mix(shingles[from]! ^ seed);
+      for (let i = from; i < to; i += 2) {
+        const ones = planes[lowest]!;
+        const a = mix(shingles[i]! ^ seed);
+        const b = i + 1 < to ? mix(shingles[i + 1]! ^ seed) : 0;
+        const either = ones ^ a;
+        planes[lowest] = either ^ b;
+        let carry = (ones & a) | (either & b);
+        for (let plane = lowest + 1; carry !== 0; plane++) {
+          const digit = planes[plane]!;
+          planes[plane] = digit ^ carry;
+          carry &= digit;
+        }
       }
     }
-    this.added++;
+    this.added += to - from;
   }
 
   /** Bits set in more than half of the words added; of a tie, as in the first (0 would make short texts alike). */
@@ -168,16 +178,19 @@ function fingerprintTokens(
   const filling = windows.findIndex((window) => window >= count);
   const covered = filling === -1 ? windows.length : filling + 1;
   const words = new Int32Array(covered * wordCount);
+  const shingles = new Int32Array(count - shingle + 1);
+  for (let start = 0; start < shingles.length; start++) {
+    let hash = 0;
+    for (let i = start; i < start + shingle; i++) hash = (Math.imul(hash, 0x2c1b3c6d) + tokens[i]!) | 0;
+    shingles[start] = hash;
+  }
   const majority = new Majority(wordCount, Math.ceil(Math.log2(count + 1)));
-  let end = shingle;
+  let added = 0;
   for (let window = 0; window < covered; window++) {
-    const last = Math.min(count, windows[window]!);
-    for (; end <= last; end++) {
-      let hash = 0;
-      for (let i = end - shingle; i < end; i++) hash = Math.imul(hash, 0x2c1b3c6d) + tokens[i]!;
-      majority.add(hash | 0);
-    }
+    const within = Math.min(count, windows[window]!) - shingle + 1;
+    majority.add(shingles, added, within);
     majority.write(words, window * wordCount);
+    added = within;
   }
   return { words, covered, tokens: count };
 }
