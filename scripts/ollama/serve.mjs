@@ -28,7 +28,8 @@ function freePort() {
 /** Starts one server; `env` adds to its environment. Resolves when it answers. */
 export async function startOllama({ version, port, env = {} }) {
   const program = programOf(version);
-  if (!existsSync(program)) throw new Error(`ollama ${version} is not installed: run scripts/ollama/install.sh ${version}`);
+  if (!existsSync(program))
+    throw new Error(`ollama ${version} is not installed: run scripts/ollama/install.sh ${version}`);
   const at = port ?? (await freePort());
   const origin = `http://127.0.0.1:${at}`;
   mkdirSync(join(cacheFolder, "logs"), { recursive: true });
@@ -37,7 +38,13 @@ export async function startOllama({ version, port, env = {} }) {
   const child = spawn(program, ["serve"], {
     detached: true,
     stdio: ["ignore", log, log],
-    env: { ...process.env, OLLAMA_HOST: `127.0.0.1:${at}`, OLLAMA_MODELS: modelsOf(version), OLLAMA_NOPRUNE: "1", ...env },
+    env: {
+      ...process.env,
+      OLLAMA_HOST: `127.0.0.1:${at}`,
+      OLLAMA_MODELS: modelsOf(version),
+      OLLAMA_NOPRUNE: "1",
+      ...env,
+    },
   });
   const ended = new Promise((resolve) => child.once("exit", resolve));
   const stop = async () => {
@@ -53,7 +60,10 @@ export async function startOllama({ version, port, env = {} }) {
   running.add(stop);
   for (let tries = 0; tries < 150; tries++) {
     if (child.exitCode !== null) break;
-    const answered = await fetch(`${origin}/api/version`).then((reply) => reply.ok, () => false);
+    const answered = await fetch(`${origin}/api/version`).then(
+      (reply) => reply.ok,
+      () => false,
+    );
     if (answered) return { origin, pid: child.pid, version, stop };
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
@@ -75,7 +85,9 @@ async function main(args) {
   const at = args.indexOf("--");
   const command = at < 0 ? [] : args.slice(at + 1);
   const only = args.indexOf("--only") >= 0 ? args[args.indexOf("--only") + 1] : undefined;
-  const versions = VERSIONS.filter((version) => existsSync(programOf(version)) && (!only || version === only));
+  const versions = VERSIONS.filter(
+    (version) => existsSync(programOf(version)) && (!only || version === only),
+  );
   if (versions.length === 0) throw new Error("no Ollama is installed: run scripts/ollama/install.sh");
   const { makeModels } = await import("./models.mjs");
   for (const version of versions) await makeModels(version);
@@ -85,7 +97,11 @@ async function main(args) {
   for (const name of ["SIGINT", "SIGTERM"]) {
     process.once(name, () => void stopAll().then(() => process.exit(130)));
   }
-  console.log(Object.entries(env).map(([name, origin]) => `${name}=${origin}`).join("\n"));
+  console.log(
+    Object.entries(env)
+      .map(([name, origin]) => `${name}=${origin}`)
+      .join("\n"),
+  );
   if (command.length === 0) return new Promise(() => setInterval(() => {}, 1 << 30));
   const child = spawn(command[0], command.slice(1), { stdio: "inherit", env: { ...process.env, ...env } });
   const status = await new Promise((resolve) => child.once("exit", (code) => resolve(code ?? 1)));
@@ -94,8 +110,14 @@ async function main(args) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  process.exitCode = await main(process.argv.slice(2)).catch((error) => {
-    console.error(error.message);
-    return 1;
-  });
+  // Not awaited: models.mjs imports this file, and would wait for it for ever.
+  main(process.argv.slice(2)).then(
+    (status) => {
+      process.exitCode = status;
+    },
+    (error) => {
+      console.error(error.message);
+      process.exitCode = 1;
+    },
+  );
 }

@@ -2,9 +2,11 @@
 import type { Configuration } from "../optimizer/configuration.js";
 import type { PromptHead } from "../optimizer/fingerprint.js";
 import { bestStatistics } from "../optimizer/templateStatistics.js";
-import type { TemplateOptions } from "../optimizer/templates.js";
 import { type CallStatistics, TemplateIndex, type TemplateMatch } from "../optimizer/templates.js";
 import type { OptimizerStore } from "../storage/store.js";
+
+/** Fewer replies than this say little about the next one's length. */
+const ENOUGH_REPLIES = 5;
 
 export class Templates {
   private readonly indexes = new Map<string, TemplateIndex>();
@@ -45,7 +47,8 @@ export class Templates {
   /** 99th percentile of output tokens, from the most specific records that have seen enough; tokens. */
   outputP99(statisticsIds: readonly string[]): number | undefined {
     const records = statisticsIds.map((id) => this.store.get("templates", id));
-    return bestStatistics(records)?.outputTokens.p99 ?? undefined;
+    const best = bestStatistics(records)?.outputTokens;
+    return best && best.samples >= ENOUGH_REPLIES ? (best.p99 ?? undefined) : undefined;
   }
 
   /** Learns from a call and keeps what it changed. */
