@@ -15,6 +15,8 @@ export interface TinyModelOptions {
   /** Other seeds give other words. Default 1. */
   readonly seed?: number;
   readonly tokenizer?: TokenizerFile;
+  /** Default true: a reply ends by itself after some dozens of tokens. Else only at its limit. */
+  readonly endsReplies?: boolean;
 }
 
 const size = { layers: 4, width: 256, heads: 4, feedForward: 688 } as const;
@@ -28,7 +30,7 @@ export function tinyModelFile(options: TinyModelOptions = {}): Buffer {
   const tokenizer = options.tokenizer ?? tinyTokenizer();
   return ggufFile(
     metadata(tokenizer, options.trainedNumCtx ?? 131_072),
-    tensors(tokenizer, options.seed ?? 1),
+    tensors(tokenizer, options.seed ?? 1, options.endsReplies ?? true),
   );
 }
 
@@ -64,7 +66,7 @@ function metadata(tokenizer: TokenizerFile, trainedNumCtx: number): Record<strin
   };
 }
 
-function tensors(tokenizer: TokenizerFile, seed: number): GgufTensor[] {
+function tensors(tokenizer: TokenizerFile, seed: number, endsReplies: boolean): GgufTensor[] {
   const random = normal(seed);
   const { width, feedForward } = size;
   const vocabulary = tokenizer.tokens.length;
@@ -82,7 +84,7 @@ function tensors(tokenizer: TokenizerFile, seed: number): GgufTensor[] {
   const output = weights("output", vocabulary, width, 0.3);
   // Only words may win: single bytes are no UTF-8, which 0.34.0 answers with an empty reply.
   tokenizer.tokens.forEach((token, id) => {
-    const isWord = /^Ġ?[a-z]{2,}$/.test(token) || id === tokenizer.eosTokenId;
+    const isWord = /^Ġ?[a-z]{2,}$/.test(token) || (endsReplies && id === tokenizer.eosTokenId);
     if (!isWord) output.data.fill(0, id * width, (id + 1) * width);
   });
   result.push(output);
