@@ -1,1 +1,29 @@
-export {};
+export {
+  OptimizerCallbackHandler,
+  type OptimizerCallbackHandlerOptions,
+} from "./callbacks/optimizerCallbackHandler.js";
+export { type CountTokensFields, countTokens } from "./chatModel/countTokens.js";
+export { OptimizedChatOllama } from "./chatModel/optimizedChatOllama.js";
+export { OptimizedOllama } from "./chatModel/optimizedOllama.js";
+export type {
+  OptimizedChatOllamaCallOptions,
+  OptimizedChatOllamaInput,
+  OptimizedOllamaCallOptions,
+  OptimizedOllamaInput,
+  OptimizeMode,
+  OptimizerCallOptions,
+  OptimizerFields,
+  Think,
+} from "./chatModel/options.js";
+export type { OverflowPolicy } from "./engine/types.js";
+export { OptimizerError, UpstreamError, WindowOverflow } from "./errors.js";
+export type { Logger } from "./logger.js";
+export type { TuningOptions } from "./optimizer/configuration.js";
+export type {
+  CountSource,
+  DecisionAction,
+  DecisionOutcome,
+  DecisionRecord,
+  RequestRecord,
+} from "./records.js";
+export type { OptimizerStore } from "./storage/store.js";

@@ -18,26 +18,25 @@ export function convertible(messages: BaseMessage[]): BaseMessage[] {
   return messages.some((message) => typeof message.content !== "string") ? messages.map(rewrite) : messages;
 }
 
+/** What is not rewritten into the result does not reach Ollama either. */
 function rewrite(message: BaseMessage): BaseMessage {
   if (typeof message.content === "string") return message;
   const blocks = message.content as Block[];
-  const { id, name, additional_kwargs, response_metadata } = message;
-  const common = { id, name, additional_kwargs, response_metadata };
   switch (message.getType()) {
     case "ai":
       return new AIMessage({
-        ...common,
         content: textOf(message.content),
         tool_calls: (message as AIMessage).tool_calls ?? [],
       });
     case "tool": {
-      const { tool_call_id, status, artifact } = message as ToolMessage;
       const other = blocks.find((block) => block.type !== "text");
       if (other) throw unsupported(other.type, "a tool result");
-      return new ToolMessage({ ...common, tool_call_id, status, artifact, content: textOf(message.content) });
+      const { tool_call_id } = message as ToolMessage;
+      return new ToolMessage({ tool_call_id, content: textOf(message.content) });
     }
     case "human":
-      return new HumanMessage({ ...common, content: blocks.map(userBlock) as HumanMessage["content"] });
+    case "generic":
+      return new HumanMessage({ content: blocks.map(userBlock) as HumanMessage["content"] });
     default:
       return message;
   }

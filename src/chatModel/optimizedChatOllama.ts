@@ -71,7 +71,7 @@ const ATTACHMENTS = Symbol("attachments");
  * @example
  * const model = new OptimizedChatOllama({ model: "qwen3:8b", store: "./optimizer" });
  * const reply = await model.invoke("Why is the sky blue?", { keepAlive: "1h" });
- * console.log(reply.response_metadata.optimizer.reason);
+ * console.log(reply.response_metadata.optimizer); // the decision, its reason and its outcome
  */
 export class OptimizedChatOllama extends TypedChatOllama {
   static override lc_name(): string {
@@ -235,9 +235,11 @@ export class OptimizedChatOllama extends TypedChatOllama {
     options?: string[] | Partial<OptimizedChatOllamaCallOptions>,
     callbacks?: Callbacks,
   ): Promise<LLMResult> {
-    const without = messages.map((list) => stripOptCommands(list.map(coerceMessageLikeToMessage)).messages);
-    const attachments = this.cache && attachmentsHash(without.flat());
     const given = Array.isArray(options) ? { stop: options } : options;
+    const without = messages.map(
+      (list) => this.withoutCommands(list.map(coerceMessageLikeToMessage), given).messages,
+    );
+    const attachments = this.cache && attachmentsHash(without.flat());
     return super.generate(
       without,
       attachments ? ({ ...given, [ATTACHMENTS]: attachments } as typeof given) : given,
@@ -301,11 +303,16 @@ export class OptimizedChatOllama extends TypedChatOllama {
     run: CallbackManagerForLLMRun | undefined,
   ): Call {
     checkOptions(options);
-    const off = (options.optimize ?? this.optimize) === false;
-    const { command, messages: without } = off
-      ? { messages, command: undefined }
-      : stripOptCommands(messages);
+    const { command, messages: without } = this.withoutCommands(messages, options);
     return { messages: convertible(without), command, options, run };
+  }
+
+  private withoutCommands(
+    messages: BaseMessage[],
+    options: Pick<OptimizedChatOllamaCallOptions, "optimize"> = {},
+  ): ReturnType<typeof stripOptCommands> {
+    const off = (options.optimize ?? this.optimize) === false;
+    return off ? { messages, command: undefined } : stripOptCommands(messages);
   }
 
   /** The model as one call sees it: its own client, its own `think`. Nothing of the model itself changes. */
