@@ -4,8 +4,8 @@ import type { AIMessageChunk } from "@langchain/core/messages";
 import { ChatOllama } from "@langchain/ollama";
 import type { OptimizedChatOllamaCallOptions, OptimizedChatOllamaInput } from "./options.js";
 
-/** Every method of `ChatOllama`, and the same again with {@link OptimizedChatOllamaCallOptions}. */
-export type TypedChatOllama = ChatOllama & BaseChatModel<OptimizedChatOllamaCallOptions, AIMessageChunk>;
+/** The methods with {@link OptimizedChatOllamaCallOptions}, and everything of `ChatOllama`. In this order: the first overload that fits is taken. */
+export type TypedChatOllama = BaseChatModel<OptimizedChatOllamaCallOptions, AIMessageChunk> & ChatOllama;
 
 /**
  * The very class, seen through other types. Augmenting LangChain's own option types instead would let plain

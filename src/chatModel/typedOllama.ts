@@ -3,8 +3,8 @@ import type { LLM } from "@langchain/core/language_models/llms";
 import { Ollama } from "@langchain/ollama";
 import type { OptimizedOllamaCallOptions, OptimizedOllamaInput } from "./options.js";
 
-/** Every method of `Ollama`, and the same again with {@link OptimizedOllamaCallOptions}. */
-export type TypedOllama = Ollama & LLM<OptimizedOllamaCallOptions>;
+/** The methods with {@link OptimizedOllamaCallOptions}, and everything of `Ollama`, in this order. */
+export type TypedOllama = LLM<OptimizedOllamaCallOptions> & Ollama;
 
 /** The very class, seen through other types. */
 export const TypedOllama: { lc_name(): string } & (new (fields: OptimizedOllamaInput) => TypedOllama) =
