@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { configuration } from "../../src/optimizer/configuration.js";
 import { decide } from "../../src/optimizer/decide.js";
-import { config, decided, facts, GIB, loadedState, loadedWith, NOW, slotWith } from "./situation.js";
+import { decided, facts, GIB, loadedState, loadedWith, NOW, slotWith } from "./situation.js";
 
 describe("keep", () => {
   test("a loaded window that covers the need is repeated with all options it was loaded with", () => {
