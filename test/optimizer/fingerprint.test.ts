@@ -20,7 +20,7 @@ function window(prints: PrefixFingerprints | null, index: number, wordCount = 4)
 }
 
 function distance(a: Int32Array, b: Int32Array): number {
-  return a.reduce((sum, word, i) => sum + popcount(word ^ b[i]!), 0);
+  return a.reduce((sum, word, i) => sum + popcount(word ^ b[i]!, 0), 0);
 }
 
 /** The definition, counter by counter, to check the fast one against. */
