@@ -67,6 +67,7 @@ export class CallSender {
       onOverflow: this.onOverflow(options),
       configuration: this.configuration,
       storeText: this.fields.storeText,
+      redact: this.fields.redact,
       source: "model",
       runId: run?.runId,
       tags: (run as { readonly tags?: readonly string[] } | undefined)?.tags,

@@ -48,7 +48,6 @@ function abortError(reason: unknown, partial: AIMessageChunk | undefined): unkno
   if (reason instanceof Error && reason.name === "TimeoutError") return reason;
   const error = new ModelAbortError("The model call was aborted.", partial);
   Object.assign(error, { name: "AbortError", cause: reason });
-  // The engine records aborted calls itself.
-  markRecorded(error);
+  if (isRecorded(reason)) markRecorded(error);
   return error;
 }

@@ -15,6 +15,7 @@ import type { Planner } from "./planner.js";
 import { messagesOf } from "./promptCounter.js";
 import { milliseconds, type ReplyObserver } from "./replyObserver.js";
 import { replyOf } from "./slots.js";
+import type { EngineCall } from "./types.js";
 
 /** Probes wait until the slot has been idle for this long. */
 const IDLE_MS = 50;
@@ -97,10 +98,23 @@ export class Recorder {
         new Date(record.at),
       );
     }
-    this.store.append(record).catch(() => {
+    this.store.append(this.redacted(record, plan.call.redact)).catch(() => {
       // The store logs what it cannot write.
     });
     markRecorded(error);
+  }
+
+  private redacted(record: RequestRecord, redact: EngineCall["redact"]): RequestRecord {
+    const { text, ...withoutText } = record;
+    if (!text || !redact) return record;
+    try {
+      return { ...withoutText, text: { prompt: redact(text.prompt), reply: redact(text.reply) } };
+    } catch (error) {
+      // The error may quote the text: its class is all that is said.
+      const name = error instanceof Error ? error.name : typeof error;
+      this.logger.warn(`optimizer: redact threw ${name}; the text of a call is not kept`);
+      return withoutText;
+    }
   }
 
   private safely(work: () => void): void {

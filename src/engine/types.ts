@@ -33,6 +33,8 @@ export interface EngineCall {
   readonly templateId?: string;
   /** Keeps prompt and reply text with the request, after redaction. Off by default. */
   readonly storeText?: boolean;
+  /** Changes every text before it is kept. One that throws keeps the text out of the record. */
+  readonly redact?: (text: string) => string;
   /** Messages that the caller left out after an overflow with `trim`. */
   readonly trimmedMessages?: number;
 }

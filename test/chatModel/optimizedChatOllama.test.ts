@@ -478,3 +478,33 @@ test("no prompt text in errors", async () => {
   expect(error).toBeInstanceOf(UpstreamError);
   expect((error as Error).message).not.toContain("secret");
 });
+
+describe("text in the request log", () => {
+  test("there is none unless asked for", async () => {
+    await using b = await bench();
+    await b.model().invoke("a");
+    expect((await b.records())[0]).not.toHaveProperty("text");
+  });
+
+  test("is redacted before it is kept", async () => {
+    await using b = await bench("Hello Ann");
+    await b.model({ storeText: true, redact: (text) => text.replaceAll("Ann", "X") }).invoke("I am Ann");
+    expect((await b.records())[0]!.text).toEqual({
+      prompt: expect.stringContaining("I am X"),
+      reply: "Hello X",
+    });
+  });
+
+  test("stays out when the redaction throws, with a warning that quotes nothing", async () => {
+    await using b = await bench();
+    const warnings: string[] = [];
+    const redact = () => {
+      throw new Error("secret");
+    };
+    const logger = { warn: (message: string) => void warnings.push(message) };
+    await b.model({ storeText: true, redact, logger }).invoke("secret");
+    expect((await b.records())[0]).toMatchObject({ error: null });
+    expect((await b.records())[0]).not.toHaveProperty("text");
+    expect(warnings).toEqual([expect.not.stringContaining("secret")]);
+  });
+});
