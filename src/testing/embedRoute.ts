@@ -11,11 +11,10 @@ export async function embed(state: ServerState, exchange: Exchange): Promise<voi
   expectFields(body, "EmbedRequest", { model: "string", truncate: "boolean", options: "options" });
   const keepAlive = keepAliveMs(body.keep_alive);
   const texts = inputs(body.input);
-  const model = findModel(
-    state,
-    body.model,
-    () => new Refusal(404, `model '${String(body.model)}' not found`),
-  );
+  const name = (body.model as string | null | undefined) ?? "";
+  const missing =
+    name === "" ? "model '' not found" : `model ${JSON.stringify(name)} not found, try pulling it first`;
+  const model = findModel(state, name, missing);
   const options = requestedOptions(body);
   const call = beginCall(state, exchange, keepAlive);
   const lease = await state.scheduler.acquire(model, wantedRunner(model, options, state, undefined), call);

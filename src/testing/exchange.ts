@@ -64,7 +64,7 @@ export class Exchange {
   }
 
   /** A whole reply of text. */
-  plain(status: number, text: string, contentType = "text/plain; charset=utf-8"): void {
+  plain(status: number, text: string, contentType = "text/plain"): void {
     this.entry.status = status;
     this.response.writeHead(status, { "content-type": contentType });
     this.response.end(text);

@@ -18,7 +18,7 @@ export async function chat(state: ServerState, exchange: Exchange): Promise<void
   if (messages.some((message) => typeof message !== "object" || message === null)) {
     throw new Refusal(
       400,
-      "json: cannot unmarshal string into Go struct field ChatRequest.messages of type api.Message",
+      "json: cannot unmarshal string into Go struct field ChatRequest.messages of type api.Alias",
     );
   }
   const tools = (body.tools as readonly unknown[] | null | undefined) ?? [];
@@ -87,11 +87,12 @@ interface Endpoint {
 
 async function run(state: ServerState, exchange: Exchange, body: Body, endpoint: Endpoint): Promise<void> {
   const keepAlive = keepAliveMs(body.keep_alive);
-  const name = body.model;
-  const model = findModel(state, name, () => new Refusal(404, `model '${String(name)}' not found`));
+  const name = (body.model as string | null | undefined) ?? "";
+  if (name === "" && endpoint.endpoint === "chat") throw new Refusal(400, "model is required");
+  const model = findModel(state, name, `model '${name}' not found`);
   if (endpoint.preload && keepAlive === 0) {
     state.scheduler.unload(model);
-    return exchange.json(200, emptyReply(endpoint.endpoint, String(name), state.clock.now(), "unload"));
+    return exchange.json(200, emptyReply(endpoint.endpoint, name, state.clock.now(), "unload"));
   }
   const think = thinking(model, body);
   for (const needed of [
@@ -115,11 +116,11 @@ async function run(state: ServerState, exchange: Exchange, body: Body, endpoint:
   const lease = await state.scheduler.acquire(model, wanted, call);
   try {
     if (endpoint.preload) {
-      return exchange.json(200, emptyReply(endpoint.endpoint, String(name), state.clock.now(), "load"));
+      return exchange.json(200, emptyReply(endpoint.endpoint, name, state.clock.now(), "load"));
     }
     await answer(state, exchange, {
       endpoint: endpoint.endpoint,
-      name: String(name),
+      name,
       body,
       model,
       options: mergeOptions(model, requested),

@@ -52,11 +52,10 @@ export function ps(state: ServerState, exchange: Exchange): void {
 export function show(state: ServerState, exchange: Exchange): void {
   const body = parseBody(exchange.text);
   expectFields(body, "ShowRequest", { model: "string", verbose: "boolean" });
-  const model = findModel(state, body.model ?? body.name, () => {
-    const name = String(body.model ?? body.name);
-    const tagged = state.generation.detailedLists && !name.includes(":") ? `${name}:latest` : name;
-    return new Refusal(404, `model '${tagged}' not found`);
-  });
+  const name = ((body.model || body.name) as string | null | undefined) ?? "";
+  if (name === "") throw new Refusal(400, "model is required");
+  const tagged = state.generation.detailedLists && !name.includes(":") ? `${name}:latest` : name;
+  const model = findModel(state, name, `model '${tagged}' not found`);
   const parameters = parameterLines(model);
   exchange.json(200, {
     modelfile: modelfile(model, parameters),

@@ -20,18 +20,33 @@ export interface PrefixCache {
 export function prefixCache(hostTokens: number): PrefixCache {
   let slot: readonly number[] = [];
   let host: (readonly number[])[] = [];
+
+  /** llama-server's rules (`server_prompt_cache`): what is mostly lost is saved, what fits better comes back. */
+  function exchange(prompt: readonly number[]): void {
+    const head = commonHead(slot, prompt);
+    if (slot.length > 0 && head < slot.length / 2) {
+      const leaving = slot;
+      host = [...host.filter((entry) => commonHead(entry, leaving) < entry.length), leaving];
+      let held = host.reduce((sum, entry) => sum + entry.length, 0);
+      while (held > hostTokens && host.length > 0) held -= host.shift()?.length ?? 0;
+    }
+    let best = { entry: slot, head, kept: slot.length > 0 ? head / slot.length : 0 };
+    for (const entry of host) {
+      const common = commonHead(entry, prompt);
+      const kept = common / entry.length;
+      if (kept >= 0.25 && kept > best.kept && common > best.head) best = { entry, head: common, kept };
+    }
+    if (best.entry === slot) return;
+    slot = best.entry;
+    host = host.filter((entry) => entry !== best.entry);
+  }
+
   return {
     reuse(prompt) {
-      const heads = [slot, ...host].map((tokens) => commonHead(tokens, prompt));
-      return Math.min(Math.max(...heads), prompt.length - 1);
+      if (hostTokens > 0) exchange(prompt);
+      return Math.min(commonHead(slot, prompt), prompt.length - 1);
     },
     keep(tokens) {
-      if (hostTokens > 0 && commonHead(slot, tokens) < slot.length) {
-        host.push(slot);
-        let held = host.reduce((sum, entry) => sum + entry.length, 0);
-        while (held > hostTokens && host.length > 0) held -= host.shift()?.length ?? 0;
-      }
-      host = host.filter((entry) => commonHead(entry, tokens) < entry.length);
       slot = tokens;
     },
     clear() {

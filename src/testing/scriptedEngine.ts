@@ -87,12 +87,15 @@ class ScriptedRunner implements Runner {
     yield { type: "prompt", cachedTokens, durationMs: promptMs };
 
     const tokenMs = (1000 / (reply.tokensPerSecond ?? model.tokensPerSecond)) * slowdown;
-    const room = paddedWindow(this.loaded.numCtx, this.loaded.generation) - request.tokens.length;
+    const { numCtx, generation } = this.loaded;
+    const room = paddedWindow(numCtx, generation) - request.tokens.length;
+    // The last token that fits makes one more, which need not be evaluated.
+    const most = request.shift ? request.limit : Math.min(request.limit, room + 1);
     const produced: number[] = [];
     let count = 0;
     let reason: "stop" | "length" = "stop";
     for await (const part of untilAborted(this.parts(reply, request), signal)) {
-      if (count >= request.limit || (!request.shift && count >= room)) {
+      if (count >= most) {
         reason = "length";
         break;
       }

@@ -170,7 +170,7 @@ function defaultWindow(vramBytes: number): number {
 
 type Handler = (state: ServerState, exchange: Exchange) => void | Promise<void>;
 
-const alive: Handler = (_, exchange) => exchange.plain(200, "Ollama is running");
+const alive: Handler = (_, exchange) => exchange.plain(200, "Ollama is running", "text/plain; charset=utf-8");
 
 const routes: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   "/": { GET: alive, HEAD: alive },

@@ -26,11 +26,10 @@ export interface ServerState {
   toolCalls: number;
 }
 
-/** @throws Refusal with the status and text of the endpoint that asks */
-export function findModel(state: ServerState, name: unknown, unknown: () => Refusal): ServedModel {
-  if (typeof name !== "string" || name === "") throw new Refusal(400, "model is required");
+/** @throws Refusal 404 with the text of the endpoint that asks */
+export function findModel(state: ServerState, name: string, text: string): ServedModel {
   const found = state.models.find((model) => model.name.toLowerCase() === withTag(name).toLowerCase());
-  if (!found) throw unknown();
+  if (!found) throw new Refusal(404, text);
   return found;
 }
 

