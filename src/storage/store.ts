@@ -2,6 +2,9 @@
  * The one contract of storage. Reads come from memory and are synchronous; writes are queued and never block a
  * decision; awaiting a write means it is durable. Numbers below `counts` are added by every driver atomically,
  * other fields are replaced by the later `updatedAt`, `createdAt` keeps the earliest.
+ *
+ * A failed write rejects, but is not given up: it stays visible in memory and is tried again until the store is
+ * closed, so it must not be repeated. Only `STORE_QUEUE_FULL` and `STORE_CLOSED` mean that it is gone.
  */
 import type {
   ProfileRecord,
@@ -21,7 +24,11 @@ export interface Documents {
 }
 export type DocumentKind = keyof Documents;
 
-/** A change to one document: `counts` hold increments, other fields new values; absent fields stay. */
+/**
+ * A change to one document: `counts` hold increments, other fields new values; absent fields stay. The store
+ * fills in `schemaVersion`, `updatedAt` (now) and, for a document it does not know, `createdAt`. A change to a
+ * document that another process has just removed is dropped with it.
+ */
 export type Change<R extends StoredRecord> = Partial<Omit<R, "id" | "counts">> & {
   readonly id: string;
   /** Increments; missing counters stay. */
@@ -31,7 +38,7 @@ type DeepPartial<T> = T extends readonly unknown[] | number
   ? T
   : { readonly [K in keyof T]?: DeepPartial<T[K]> };
 
-/** Which requests to read. Newest last unless `newestFirst`. */
+/** Which requests to read: in the order they were stored, newest last unless `newestFirst`. */
 export interface RequestQuery {
   /** ISO 8601, inclusive. */
   readonly since?: string;
@@ -65,7 +72,10 @@ export interface OptimizerStore {
   /** For people: a folder, a server, "memory". */
   readonly location: string;
   readonly abilities: StoreAbilities;
-  /** Resolves when everything stored has been read into memory. Decisions do not wait for it. */
+  /**
+   * Resolves when everything stored has been read into memory. Decisions do not wait for it. Rejects when the
+   * store cannot be used (written by a newer version, server out of reach); then every write rejects as well.
+   */
   ready(): Promise<void>;
   /** From memory; undefined when unknown (or not read yet). Never mutate what is returned. */
   get<K extends DocumentKind>(kind: K, id: string): Documents[K] | undefined;
@@ -76,6 +86,11 @@ export interface OptimizerStore {
    * cannot be; ignoring it is allowed (a rejection that nobody awaits is logged once, never unhandled).
    */
   merge<K extends DocumentKind>(kind: K, change: Change<Documents[K]>): Promise<void>;
+  /**
+   * Stores a document unless one with this id exists, here or elsewhere; resolves with the one that everybody
+   * has, e.g. for a key that must be made once.
+   */
+  create<K extends DocumentKind>(kind: K, document: Change<Documents[K]>): Promise<Documents[K]>;
   /** Removes a document here and for everyone. */
   remove(kind: DocumentKind, id: string): Promise<void>;
   /** Appends to the request log; same promise as {@link merge}. A request with a known id is appended once. */

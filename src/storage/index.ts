@@ -1,0 +1,19 @@
+/** What an optimizer remembers, and where: the contract, the memory and JSON drivers. */
+
+export { defaultStorePath, openDefaultStore, type StorePathContext } from "./defaultStore.js";
+export type { JsonMaintenance } from "./json/jsonBackend.js";
+export { type JsonStoreOptions, openJsonStore } from "./json/openJsonStore.js";
+export type { Retention } from "./json/requestLog.js";
+export { type MemoryStoreOptions, memoryStore } from "./memory.js";
+export { promptHasher } from "./promptHasher.js";
+export type { StoreOptions } from "./queuedStore.js";
+export type { Redact, RequestTextOptions } from "./requestText.js";
+export type {
+  Change,
+  DocumentKind,
+  Documents,
+  OptimizerStore,
+  RequestQuery,
+  StoreAbilities,
+  StoreEvent,
+} from "./store.js";

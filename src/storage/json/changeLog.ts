@@ -1,0 +1,218 @@
+/**
+ * The change log: every change of a document, in the order all processes agree on. Numbered files; a new one begins
+ * when the old one has grown, and old ones go when the snapshots contain them.
+ */
+import { open, readdir, stat, unlink } from "node:fs/promises";
+import { join } from "node:path";
+import type { Committed } from "../commitQueue.js";
+import { startPace } from "../pace.js";
+import { type AppendLog, openAppendLog, splitLines } from "./appendLog.js";
+import { fileErrorCode, writeFailure } from "./failure.js";
+import { syncFolder } from "./folder.js";
+import { parseJson, type Through } from "./snapshotFile.js";
+
+const NAME = /^\d{8}\.jsonl$/;
+const FIRST = "00000001.jsonl";
+const CHUNK_BYTES = 256 * 1024;
+/** A replaced file is kept for so long, for writers that were just about to append to it, in milliseconds. */
+const SETTLE_MS = 30_000;
+
+/** A line of the log that is JSON, with its place. */
+export interface LoggedLine {
+  readonly value: unknown;
+  readonly file: string;
+  /** Bytes from the start of the file to the end of the line. */
+  readonly end: number;
+}
+
+export class ChangeLog {
+  readonly #folder: string;
+  readonly #warn: (message: string) => void;
+  readonly #positions = new Map<string, number>();
+  #log: AppendLog | null = null;
+  #snapshots: readonly Through[] = [];
+  /** Files up to this name are not appended to. */
+  #unusable = "";
+  #lastRead = Date.now();
+  #reading: Promise<unknown> = Promise.resolve();
+
+  constructor(folder: string, warn: (message: string) => void) {
+    this.#folder = folder;
+    this.#warn = warn;
+  }
+
+  /** How far this process has read. */
+  get through(): Through {
+    return Object.fromEntries(this.#positions);
+  }
+
+  /** Appends lines to the newest file, durably. Never throws. */
+  async append(lines: readonly string[]): Promise<Committed> {
+    try {
+      for (;;) {
+        const log = await this.#open(join(this.#folder, await this.#newest()));
+        const committed = await log.append(lines);
+        // Removed while we wrote: nobody has seen these lines.
+        if (committed.stored === 0 || !(await log.isRemoved())) return committed;
+      }
+    } catch (error) {
+      return { stored: 0, error: writeFailure(this.#folder, error) };
+    }
+  }
+
+  /**
+   * Reads what was appended since the last call, file by file.
+   *
+   * @returns false when a file is gone that was perhaps not read to its end: everything must be read anew
+   */
+  read(onLine: (line: LoggedLine) => void): Promise<boolean> {
+    const result = this.#reading.then(() => this.#read(onLine));
+    this.#reading = result.catch(() => {});
+    return result;
+  }
+
+  async #read(onLine: (line: LoggedLine) => void): Promise<boolean> {
+    const names = await this.#names();
+    const wasAway = Math.abs(Date.now() - this.#lastRead) > SETTLE_MS / 2;
+    this.#lastRead = Date.now();
+    for (const name of this.#positions.keys()) {
+      if (names.includes(name)) continue;
+      this.#positions.delete(name);
+      if (wasAway) return false;
+    }
+    for (const name of names) if (!(await this.#readFile(name, onLine))) return false;
+    for (const name of this.#snapshots.flatMap(Object.keys)) {
+      if (!names.includes(name) && name > (names.at(-1) ?? "") && name > this.#unusable)
+        this.#unusable = name;
+    }
+    return true;
+  }
+
+  /** Reads anew what is not in all of these snapshots. */
+  rewind(snapshots: readonly Through[]): void {
+    this.#positions.clear();
+    this.#snapshots = snapshots;
+    this.#unusable = "";
+    this.#lastRead = Date.now();
+  }
+
+  /** Bytes in all files. */
+  async size(): Promise<number> {
+    let bytes = 0;
+    for (const name of await this.#names()) bytes += await sizeOf(join(this.#folder, name));
+    return bytes;
+  }
+
+  /** Begins the next file; whoever appends after this appends there. Under the lock. */
+  async rotate(): Promise<void> {
+    await (await openAppendLog(join(this.#folder, nextName(await this.#newest())))).close();
+  }
+
+  /** Removes files that were replaced some time ago and that the snapshots contain. Under the lock. */
+  async removeFolded(through: Through): Promise<void> {
+    const names = await this.#names();
+    for (const name of names.slice(0, -1)) {
+      const stats = await stat(join(this.#folder, name));
+      const next = await stat(join(this.#folder, names[names.indexOf(name) + 1] ?? FIRST));
+      const isSettled = Date.now() - Math.max(stats.mtimeMs, next.birthtimeMs) > SETTLE_MS;
+      // What is still unread in a settled file is half a line of a process that died.
+      if (!isSettled || through[name] === undefined) return;
+      await unlink(join(this.#folder, name));
+    }
+    await syncFolder(this.#folder);
+  }
+
+  async close(): Promise<void> {
+    await this.#log?.close();
+    this.#log = null;
+  }
+
+  /** Where to begin in a file that was not read yet. */
+  #start(name: string, size: number): number {
+    const starts = this.#snapshots.map((through) => positionIn(through, name));
+    const start = starts.length === 0 ? 0 : Math.min(...starts);
+    // Shorter than the snapshots know it: put back from elsewhere. Appending here would look like old changes.
+    if (start > size && name > this.#unusable) this.#unusable = name;
+    return Math.min(start, size);
+  }
+
+  /** The file to append to: newer than every one the snapshots know but that is gone. */
+  async #newest(): Promise<string> {
+    const newest = (await this.#names()).at(-1);
+    if (newest !== undefined && newest > this.#unusable) return newest;
+    return this.#unusable === "" ? FIRST : nextName(this.#unusable);
+  }
+
+  async #names(): Promise<string[]> {
+    return (await readdir(this.#folder)).filter((name) => NAME.test(name)).sort();
+  }
+
+  async #open(path: string): Promise<AppendLog> {
+    if (this.#log?.path === path && !(await this.#log.isRemoved())) return this.#log;
+    await this.#log?.close();
+    this.#log = null;
+    this.#log = await openAppendLog(path);
+    return this.#log;
+  }
+
+  async #readFile(name: string, onLine: (line: LoggedLine) => void): Promise<boolean> {
+    const path = join(this.#folder, name);
+    const size = await sizeOf(path);
+    let position = this.#positions.get(name) ?? this.#start(name, size);
+    this.#positions.set(name, position);
+    if (size < position) return false;
+    if (size === position) return true;
+    const pace = startPace();
+    const handle = await open(path, "r");
+    try {
+      for (let chunkBytes = CHUNK_BYTES; position < size; ) {
+        const chunk = Buffer.allocUnsafe(Math.min(chunkBytes, size - position));
+        const { bytesRead } = await handle.read(chunk, 0, chunk.length, position);
+        if (bytesRead === 0) break;
+        let consumed = 0;
+        for (const line of splitLines(chunk.subarray(0, bytesRead))) {
+          const value = parseJson(line.text);
+          // The last line may be half written, or cut by the end of the chunk: half an object never parses.
+          if (value === undefined && !line.isFinished) break;
+          consumed = line.end;
+          if (value === undefined)
+            this.#warn(
+              `${path} has a line that is not JSON before byte ${position + line.end}; it is skipped.`,
+            );
+          else onLine({ value, file: name, end: position + line.end });
+          this.#positions.set(name, position + consumed);
+          if (pace.isDue()) await pace.rest();
+        }
+        if (consumed === 0 && position + bytesRead >= size) break;
+        if (consumed === 0) chunkBytes *= 2;
+        position += consumed;
+      }
+    } finally {
+      await handle.close();
+    }
+    return true;
+  }
+}
+
+function nextName(name: string): string {
+  return `${String(Number.parseInt(name, 10) + 1).padStart(8, "0")}.jsonl`;
+}
+
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if (fileErrorCode(error) === "ENOENT") return 0;
+    throw error;
+  }
+}
+
+/**
+ * How far a snapshot goes into a file of the log. It names every file there was when it was made; one it does not
+ * name, older than its newest, was contained completely.
+ */
+export function positionIn(through: Through, file: string): number {
+  const position = through[file];
+  if (position !== undefined) return position;
+  return Object.keys(through).some((name) => name > file) ? Number.POSITIVE_INFINITY : 0;
+}

@@ -1,0 +1,89 @@
+/** The folder of a JSON store: made privately, and refused when it is a link or holds something else. */
+import { chmodSync, lstatSync, mkdirSync, readdirSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { dirname } from "node:path";
+import { OptimizerError } from "../../errors.js";
+import { fileErrorCode, writeFailure } from "./failure.js";
+
+export const FILE_MODE = 0o600;
+export const FOLDER_MODE = 0o700;
+
+/** `store.json`, its temporary and damaged copies, the lock, one folder for each schema version. */
+const OWN = /^(store\.json.*|lock|v\d+)$/;
+/** Left by file managers and by people who keep the folder in git: harmless. */
+const TOLERATED = new Set([".DS_Store", "Thumbs.db", "desktop.ini", ".gitignore", ".gitkeep"]);
+
+/**
+ * Makes a store's folder, or checks the one that is there. Synchronous, a few system calls.
+ *
+ * @returns whether it can be read only
+ * @throws {@link OptimizerError} `STORE_FOLDER_LINK`, `STORE_FOLDER_FOREIGN`, `STORE_NOT_A_FOLDER`, `STORE_READ_ONLY`
+ */
+export function prepareFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
+  } catch (error) {
+    if (fileErrorCode(error) === "EEXIST" || fileErrorCode(error) === "ENOTDIR")
+      throw notAFolder(folder, error);
+    throw writeFailure(folder, error);
+  }
+  assertRealFolder(folder);
+  const foreign = readdirSync(folder).find((name) => !OWN.test(name) && !TOLERATED.has(name));
+  if (foreign !== undefined) {
+    throw new OptimizerError({
+      code: "STORE_FOLDER_FOREIGN",
+      message: `The store folder ${folder} holds "${foreign}", which is not a part of a store`,
+      remedy: "Choose an empty or new folder, or move that file away.",
+    });
+  }
+}
+
+/**
+ * Refuses a link, which could lead the store's writes elsewhere, and narrows rights that are too wide.
+ *
+ * @throws {@link OptimizerError} `STORE_FOLDER_LINK`, `STORE_NOT_A_FOLDER`
+ */
+export function assertRealFolder(folder: string): void {
+  const stats = lstatSync(folder);
+  if (stats.isSymbolicLink()) {
+    throw new OptimizerError({
+      code: "STORE_FOLDER_LINK",
+      message: `The store folder ${folder} is a symbolic link`,
+      remedy: "Name the folder itself.",
+    });
+  }
+  if (!stats.isDirectory()) throw notAFolder(folder);
+  if ((stats.mode & 0o077) !== 0 && process.platform !== "win32") {
+    try {
+      chmodSync(folder, FOLDER_MODE);
+    } catch (error) {
+      // Somebody else's folder, or a read-only one: reading may go on.
+      if (!["EPERM", "EROFS", "EACCES"].includes(fileErrorCode(error) ?? "")) throw error;
+    }
+  }
+}
+
+function notAFolder(folder: string, cause?: unknown): OptimizerError {
+  return new OptimizerError({
+    code: "STORE_NOT_A_FOLDER",
+    message: `${folder} is not a folder`,
+    remedy: "Name a folder; it is made when it is missing.",
+    cause,
+  });
+}
+
+/** Makes new, renamed and removed names in a folder survive a loss of power. Windows has no such call. */
+export async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === "win32") return;
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Like {@link syncFolder}, for the folder a file lies in. */
+export function syncFolderOf(path: string): Promise<void> {
+  return syncFolder(dirname(path));
+}

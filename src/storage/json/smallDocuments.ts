@@ -1,0 +1,29 @@
+/** Settings, profiles and rules: one readable file each, through lowdb with an adapter that survives power loss. */
+import { readFile } from "node:fs/promises";
+import { type Adapter, Low } from "lowdb";
+import { SCHEMA_VERSION } from "../../records.js";
+import type { DocumentKind } from "../store.js";
+import { type DamageContext, setAside } from "./damaged.js";
+import { durableWrite } from "./durableWrite.js";
+import { fileErrorCode } from "./failure.js";
+import { formatSnapshot, parseSnapshot, type SnapshotFile } from "./snapshotFile.js";
+
+/** A document file. lowdb's own adapter does not sync, and two of them on one file damage it. */
+export function smallDocuments(path: string, kind: DocumentKind, context: DamageContext): Low<SnapshotFile> {
+  const adapter: Adapter<SnapshotFile> = {
+    async read() {
+      const bytes = await readFile(path).catch((error: unknown) => {
+        if (fileErrorCode(error) === "ENOENT") return null;
+        throw error;
+      });
+      if (bytes === null) return null;
+      const { file, damage } = await parseSnapshot(bytes);
+      if (damage !== null) {
+        await setAside(path, damage, `${file?.documents.length ?? 0} documents were read from it`, context);
+      }
+      return file;
+    },
+    write: (file) => durableWrite(path, formatSnapshot(file, false)),
+  };
+  return new Low(adapter, { schemaVersion: SCHEMA_VERSION, kind, through: {}, documents: [] });
+}

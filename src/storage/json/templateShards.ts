@@ -1,0 +1,166 @@
+/**
+ * Templates: 10,000 of them are 8-35 MB, too much for one file. Each snapshot is a set of shards of about 1 MB that
+ * nobody changes afterwards, and an index that names them; replacing the index replaces the whole set at once.
+ */
+import { readdir, readFile, unlink } from "node:fs/promises";
+import { join } from "node:path";
+import type { StoredRecord } from "../../records.js";
+import { startPace } from "../pace.js";
+import { type DamageContext, setAside } from "./damaged.js";
+import { durableWrite } from "./durableWrite.js";
+import { fileErrorCode } from "./failure.js";
+import { syncFolder } from "./folder.js";
+import { formatSnapshot, parseJson, parseSnapshot, type Through } from "./snapshotFile.js";
+
+const SHARD_BYTES = 1024 * 1024;
+const INDEX = "index.json";
+const SHARD = /^.*-\d+\.s(\d+)\.json$/;
+
+/** The set of shards that counts. */
+export interface ShardIndex {
+  readonly schemaVersion: number;
+  readonly kind: "templateIndex";
+  /** Number of the snapshot, ascending. */
+  readonly snapshot: number;
+  readonly through: Through;
+  readonly shards: readonly string[];
+}
+
+/** The index of the present snapshot; rebuilt from the shards' names when it is damaged, null when there is none. */
+export async function readShardIndex(folder: string, context: DamageContext): Promise<ShardIndex | null> {
+  const path = join(folder, INDEX);
+  const text = await readFile(path, "utf8").catch((error: unknown) => {
+    if (fileErrorCode(error) === "ENOENT") return null;
+    throw error;
+  });
+  if (text === null) return null;
+  const value = parseJson(text);
+  if (isIndex(value)) return value;
+  await setAside(path, "is not a whole index of templates", "the newest shards are read instead", context);
+  return rebuildIndex(folder);
+}
+
+function isIndex(value: unknown): value is ShardIndex {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    "kind" in value &&
+    value.kind === "templateIndex" &&
+    "snapshot" in value &&
+    typeof value.snapshot === "number" &&
+    "through" in value &&
+    typeof value.through === "object" &&
+    value.through !== null &&
+    "shards" in value &&
+    Array.isArray(value.shards) &&
+    value.shards.every((name) => typeof name === "string" && SHARD.test(name) && !/[/\\]/.test(name))
+  );
+}
+
+async function rebuildIndex(folder: string): Promise<ShardIndex | null> {
+  const names = (await readdir(folder)).filter((name) => SHARD.test(name));
+  const snapshot = Math.max(0, ...names.map(snapshotOf));
+  const shards = names.filter((name) => snapshotOf(name) === snapshot).sort();
+  for (const name of shards) {
+    const { file } = await parseSnapshot(await readFile(join(folder, name)));
+    if (file !== null) {
+      return {
+        schemaVersion: file.schemaVersion,
+        kind: "templateIndex",
+        snapshot,
+        through: file.through,
+        shards,
+      };
+    }
+  }
+  return null;
+}
+
+function snapshotOf(name: string): number {
+  return Number(SHARD.exec(name)?.[1] ?? 0);
+}
+
+/**
+ * Reads the shards of an index.
+ *
+ * @returns false when a shard is gone: another process has written a new snapshot
+ */
+export async function readShards(
+  folder: string,
+  index: ShardIndex,
+  onDocument: (id: string, text: string) => void,
+  context: DamageContext,
+): Promise<boolean> {
+  const pace = startPace();
+  for (const name of index.shards) {
+    const path = join(folder, name);
+    const bytes = await readFile(path).catch((error: unknown) => {
+      if (fileErrorCode(error) === "ENOENT") return null;
+      throw error;
+    });
+    if (bytes === null) return false;
+    const { file, damage } = await parseSnapshot(bytes);
+    for (const [id, text] of file?.documents ?? []) onDocument(id, text);
+    if (damage !== null) {
+      await setAside(path, damage, `${file?.documents.length ?? 0} templates were read from it`, context);
+    }
+    if (pace.isDue()) await pace.rest();
+  }
+  return true;
+}
+
+/** Writes a new snapshot and removes the files of the one before. Under the lock. */
+export async function writeShards(
+  folder: string,
+  previous: ShardIndex | null,
+  schemaVersion: number,
+  through: Through,
+  documents: readonly [id: string, document: string | StoredRecord][],
+): Promise<ShardIndex> {
+  const snapshot = (previous?.snapshot ?? 0) + 1;
+  const shards: string[] = [];
+  const numbers = new Map<string, number>();
+  const pace = startPace();
+  const open = new Map<string, { lines: [string, string][]; bytes: number }>();
+  const write = async (model: string, lines: [string, string][]) => {
+    const number = (numbers.get(model) ?? 0) + 1;
+    numbers.set(model, number);
+    const name = `${model}-${number}.s${snapshot}.json`;
+    await durableWrite(
+      join(folder, name),
+      formatSnapshot({ schemaVersion, kind: "templates", through, documents: lines }, true),
+    );
+    shards.push(name);
+  };
+  for (const [id, document] of documents) {
+    const text = typeof document === "string" ? document : JSON.stringify(document);
+    const model = modelOf(text);
+    const shard = open.get(model) ?? { lines: [], bytes: 0 };
+    open.set(model, shard);
+    shard.lines.push([id, text]);
+    shard.bytes += text.length;
+    if (shard.bytes >= SHARD_BYTES) {
+      open.delete(model);
+      await write(model, shard.lines);
+    }
+    if (pace.isDue()) await pace.rest();
+  }
+  for (const [model, { lines }] of open) await write(model, lines);
+  const index: ShardIndex = { schemaVersion, kind: "templateIndex", snapshot, through, shards };
+  await durableWrite(join(folder, INDEX), `${JSON.stringify(index, null, 2)}\n`);
+  await removeOldShards(folder, shards);
+  return index;
+}
+
+/** The start of the model's digest, for the file's name only: a wrong one would do no harm. */
+function modelOf(text: string): string {
+  const digest = /"modelDigest":"(?:sha256:)?([0-9A-Za-z]{1,12})/.exec(text)?.[1];
+  return digest ?? "model";
+}
+
+async function removeOldShards(folder: string, current: readonly string[]): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (SHARD.test(name) && !current.includes(name)) await unlink(join(folder, name));
+  }
+  await syncFolder(folder);
+}

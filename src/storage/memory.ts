@@ -1,0 +1,64 @@
+/** A store that lives as long as its process: for tests, for `store: false`, and where nothing can be written. */
+import { OptimizerError } from "../errors.js";
+import type { RequestRecord } from "../records.js";
+import type { Backend } from "./backend.js";
+import { QueuedStore, type StoreOptions } from "./queuedStore.js";
+import { matchesQuery } from "./requestQuery.js";
+import type { OptimizerStore } from "./store.js";
+
+export interface MemoryStoreOptions extends StoreOptions {
+  /** Requests kept, the newest. Default 10,000. */
+  readonly maxRequests?: number;
+}
+
+/**
+ * Keeps everything in memory.
+ *
+ * @throws {@link OptimizerError} `OPTION_INVALID`
+ * @example
+ * const store = memoryStore();
+ * await store.merge("settings", { id: "greeting", value: "hello" });
+ * store.get("settings", "greeting")?.value // "hello"
+ */
+export function memoryStore(options: MemoryStoreOptions = {}): OptimizerStore {
+  const maxRequests = options.maxRequests ?? 10_000;
+  if (!Number.isInteger(maxRequests) || maxRequests < 0) {
+    throw new OptimizerError({
+      code: "OPTION_INVALID",
+      message: `maxRequests is ${maxRequests}`,
+      remedy: "Give a whole number, 0 or more.",
+    });
+  }
+  return new QueuedStore(memoryBackend(maxRequests), options);
+}
+
+function memoryBackend(maxRequests: number): Backend {
+  const kept: RequestRecord[] = [];
+  return {
+    location: "memory",
+    abilities: { durable: false, sharedByProcesses: false, sharedByMachines: false },
+    patienceMs: 0,
+    load: async () => {},
+    commit: async (operations, memory) => {
+      for (const { kind, operation, sequence } of operations) memory.apply(kind, operation, sequence);
+      return { stored: operations.length };
+    },
+    poll: async () => {},
+    append: async (requests) => {
+      kept.push(...requests.map(({ request }) => request));
+      kept.splice(0, kept.length - maxRequests);
+      return { stored: requests.length };
+    },
+    requests: async function* (query) {
+      const snapshot = query.newestFirst ? kept.toReversed() : [...kept];
+      let left = query.limit ?? Number.POSITIVE_INFINITY;
+      for (const request of snapshot) {
+        if (left <= 0) return;
+        if (!matchesQuery(request, query)) continue;
+        left--;
+        yield request;
+      }
+    },
+    close: async () => {},
+  };
+}

@@ -1,0 +1,333 @@
+/** The store contract over a driver's {@link Backend}: documents in memory, writes through queues. */
+import { OptimizerError } from "../errors.js";
+import { type Logger, silentLogger } from "../logger.js";
+import type { Counts, RequestRecord } from "../records.js";
+import { SCHEMA_VERSION } from "../records.js";
+import type { Backend, Memory, QueuedOperation, QueuedRequest } from "./backend.js";
+import { CommitQueue } from "./commitQueue.js";
+import { DocumentTable } from "./documentTable.js";
+import { type DocumentOperation, documentId, type StampedChange } from "./merge.js";
+import { type RequestTextOptions, storableRequest } from "./requestText.js";
+import type {
+  Change,
+  DocumentKind,
+  Documents,
+  OptimizerStore,
+  RequestQuery,
+  StoreAbilities,
+  StoreEvent,
+} from "./store.js";
+
+/** Options of every store. */
+export interface StoreOptions extends RequestTextOptions {
+  readonly logger?: Logger;
+  /** Milliseconds since 1970. Default `Date.now`. */
+  readonly now?: () => number;
+  /** How often changes by others are looked for, in milliseconds. Default 500. */
+  readonly pollMs?: number;
+  /** Writes are refused while this many bytes wait for a store out of reach. Default 64 MiB. */
+  readonly maxQueuedBytes?: number;
+}
+
+export const DOCUMENT_KINDS: readonly DocumentKind[] = ["settings", "profiles", "rules", "templates"];
+
+/** Request ids remembered so that a request is not appended twice. */
+const RECENT_REQUESTS = 20_000;
+const MAX_COMMIT_BYTES = 512 * 1024;
+
+/** Makes a store of a driver. */
+export class QueuedStore implements OptimizerStore {
+  readonly location: string;
+  readonly abilities: StoreAbilities;
+  readonly #backend: Backend;
+  readonly #options: StoreOptions;
+  readonly #logger: Logger;
+  readonly #now: () => number;
+  readonly #tables: Record<DocumentKind, DocumentTable> = {
+    templates: new DocumentTable(),
+    profiles: new DocumentTable(),
+    rules: new DocumentTable(),
+    settings: new DocumentTable(),
+  };
+  readonly #operations: CommitQueue<QueuedOperation>;
+  readonly #requests: CommitQueue<QueuedRequest>;
+  readonly #recent = new Map<string, Promise<void>>();
+  readonly #listeners = new Set<(event: StoreEvent) => void>();
+  readonly #ready: Promise<void>;
+  readonly #poll: NodeJS.Timeout;
+  #isLoaded = false;
+  #final: unknown;
+  #sequence = 0;
+  /** Tail of the calls to the backend that must not overlap. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #polling = false;
+  #closing: Promise<void> | null = null;
+  #lastWarning = "";
+  readonly #stop = new AbortController();
+
+  constructor(backend: Backend, options: StoreOptions = {}) {
+    this.#backend = backend;
+    this.#options = options;
+    this.#logger = options.logger ?? silentLogger;
+    this.#now = options.now ?? Date.now;
+    this.location = backend.location;
+    this.abilities = backend.abilities;
+    const queue = {
+      patienceMs: backend.patienceMs,
+      maxQueuedBytes: options.maxQueuedBytes ?? 64 * 1024 * 1024,
+      maxCommitBytes: MAX_COMMIT_BYTES,
+      onFailure: (error: unknown) => this.#warnOnce(error),
+    };
+    this.#operations = new CommitQueue({
+      ...queue,
+      commit: (operations) => this.#inTurn(() => this.#commit(operations)),
+      onDropped: ({ kind, operation, sequence }) =>
+        this.#tables[kind].settle(sequence, documentId(operation)),
+    });
+    this.#requests = new CommitQueue({
+      ...queue,
+      commit: (requests) => this.#append(requests),
+      onDropped: ({ request }) => this.#recent.delete(request.id),
+    });
+    this.#ready = this.#inTurn(() => this.#load());
+    this.#ready.catch((error: unknown) => this.#warnOnce(error));
+    this.#poll = setInterval(() => this.#pollOthers(), options.pollMs ?? 500);
+    this.#poll.unref();
+  }
+
+  ready(): Promise<void> {
+    return this.#ready;
+  }
+
+  get<K extends DocumentKind>(kind: K, id: string): Documents[K] | undefined {
+    return this.#tables[kind].get(id) as Documents[K] | undefined;
+  }
+
+  list<K extends DocumentKind>(kind: K): Iterable<Documents[K]> {
+    return this.#tables[kind].list() as Iterable<unknown> as Iterable<Documents[K]>;
+  }
+
+  merge<K extends DocumentKind>(kind: K, change: Change<Documents[K]>): Promise<void> {
+    return this.#propose("merge", kind, change);
+  }
+
+  async create<K extends DocumentKind>(kind: K, document: Change<Documents[K]>): Promise<Documents[K]> {
+    await this.#propose("create", kind, document);
+    const stored = this.get(kind, document.id);
+    if (stored === undefined) {
+      throw new OptimizerError({
+        code: "STORE_DOCUMENT_REMOVED",
+        message: `${kind} "${document.id}" was removed while it was created`,
+        remedy: "Create it again.",
+      });
+    }
+    return stored;
+  }
+
+  remove(kind: DocumentKind, id: string): Promise<void> {
+    return this.#queue(kind, { type: "remove", id }, id.length);
+  }
+
+  append(request: RequestRecord): Promise<void> {
+    const known = this.#recent.get(request.id);
+    if (known !== undefined) return known;
+    const storable = storableRequest(request, this.#options, this.#logger);
+    const text = JSON.stringify(storable);
+    const added = this.#requests.add({ request: storable, text }, text.length);
+    this.#recent.set(request.id, added);
+    if (this.#recent.size > RECENT_REQUESTS) {
+      for (const oldest of this.#recent.keys()) {
+        this.#recent.delete(oldest);
+        break;
+      }
+    }
+    return added;
+  }
+
+  requests(query: RequestQuery = {}): AsyncIterable<RequestRecord> {
+    return this.#backend.requests(query);
+  }
+
+  subscribe(listener: (event: StoreEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async flush(): Promise<void> {
+    await Promise.all([this.#operations.flush(), this.#requests.flush()]);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    clearInterval(this.#poll);
+    this.#stop.abort();
+    const results = await Promise.allSettled([this.#operations.close(), this.#requests.close()]);
+    await this.#inTurn(() => this.#backend.close(this.#memory));
+    for (const result of results) if (result.status === "rejected") throw result.reason;
+  }
+
+  async #load(): Promise<void> {
+    const start = performance.now();
+    for (let attempt = 0; ; attempt++) {
+      try {
+        await this.#backend.load(this.#memory);
+        this.#isLoaded = true;
+        return;
+      } catch (error) {
+        const isFinal = OptimizerError.isInstance(error) && error.code !== "STORE_UNREACHABLE";
+        if (isFinal) this.#final = error;
+        if (isFinal || performance.now() - start > this.#backend.patienceMs || this.#stop.signal.aborted) {
+          throw error;
+        }
+        this.#warnOnce(error);
+        await new Promise((resolve) => setTimeout(resolve, Math.min(1000, 50 * 2 ** attempt)));
+      }
+    }
+  }
+
+  async #commit(operations: readonly QueuedOperation[]): Promise<{ stored: number; error?: unknown }> {
+    if (this.#final !== undefined) return { stored: 0, error: this.#final };
+    if (!this.#isLoaded) {
+      try {
+        await this.#load();
+      } catch (error) {
+        return { stored: 0, error };
+      }
+    }
+    const committed = await this.#backend.commit(operations, this.#memory);
+    if (committed.stored > 0) this.#lastWarning = "";
+    return committed;
+  }
+
+  async #append(requests: readonly QueuedRequest[]): Promise<{ stored: number; error?: unknown }> {
+    if (this.#final !== undefined) return { stored: 0, error: this.#final };
+    return this.#backend.append(requests);
+  }
+
+  #propose<K extends DocumentKind>(
+    type: "merge" | "create",
+    kind: K,
+    change: Change<Documents[K]>,
+  ): Promise<void> {
+    let text: string;
+    let stamped: StampedChange;
+    try {
+      text = JSON.stringify(this.#stamp(kind, change));
+      // What is remembered is exactly what is stored, and the caller may go on changing its object.
+      stamped = JSON.parse(text) as StampedChange;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.#queue(kind, { type, change: stamped }, text.length);
+  }
+
+  #stamp<K extends DocumentKind>(kind: K, change: Change<Documents[K]>): StampedChange {
+    if (typeof change.id !== "string" || change.id === "") {
+      throw invalidChange(kind, `its id is ${JSON.stringify(change.id)}`, "Give it a non-empty string.");
+    }
+    assertFinite(kind, change.id, (change.counts ?? {}) as Counts);
+    const current = this.get(kind, change.id);
+    const now = new Date(this.#now()).toISOString();
+    const { createdAt, ...rest } = change;
+    const updatedAt = change.updatedAt ?? now;
+    return {
+      ...rest,
+      counts: change.counts as Counts | undefined,
+      schemaVersion: SCHEMA_VERSION,
+      // A writer that has seen the present document comes after it, even when its clock was put back.
+      updatedAt: current !== undefined && current.updatedAt > updatedAt ? current.updatedAt : updatedAt,
+      ...(current === undefined || (createdAt !== undefined && createdAt < current.createdAt)
+        ? { createdAt: createdAt ?? updatedAt }
+        : {}),
+    };
+  }
+
+  #queue(kind: DocumentKind, operation: DocumentOperation, bytes: number): Promise<void> {
+    const sequence = ++this.#sequence;
+    this.#tables[kind].propose(sequence, operation);
+    return this.#operations.add({ kind, operation, sequence }, bytes);
+  }
+
+  #pollOthers(): void {
+    if (this.#polling || this.#final !== undefined) return;
+    this.#polling = true;
+    this.#inTurn(() => (this.#isLoaded ? this.#backend.poll(this.#memory) : this.#load()))
+      .catch((error: unknown) => this.#warnOnce(error))
+      .finally(() => {
+        this.#polling = false;
+      });
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work);
+    this.#turn = result.catch(() => {});
+    return result;
+  }
+
+  readonly #memory: Memory = {
+    keepOnly: (kind, ids) => {
+      for (const id of this.#tables[kind].keepOnly(ids)) this.#announce(kind, id);
+    },
+    put: (kind, id, document, isOwn) => {
+      this.#tables[kind].put(id, document);
+      if (!isOwn) this.#announce(kind, id);
+    },
+    apply: (kind, operation, own) => {
+      const table = this.#tables[kind];
+      table.apply(operation);
+      const id = documentId(operation);
+      if (own === undefined) this.#announce(kind, id);
+      else table.settle(own, id);
+    },
+    settle: ({ kind, operation, sequence }) => this.#tables[kind].settle(sequence, documentId(operation)),
+    snapshot: (kind) => this.#tables[kind].snapshot(),
+  };
+
+  #announce(kind: DocumentKind, id: string): void {
+    if (!this.#isLoaded || this.#listeners.size === 0) return;
+    const event: StoreEvent = { kind, id, record: this.#tables[kind].get(id) ?? null };
+    for (const listener of this.#listeners) {
+      try {
+        listener(event);
+      } catch (error) {
+        this.#warnOnce(error);
+      }
+    }
+  }
+
+  #warnOnce(error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error);
+    if (message === this.#lastWarning) return;
+    this.#lastWarning = message;
+    this.#logger.warn(message);
+  }
+}
+
+function assertFinite(kind: string, id: string, counts: Counts): void {
+  for (const [key, value] of Object.entries(counts)) {
+    if (
+      typeof value === "number"
+        ? !Number.isFinite(value)
+        : Array.isArray(value) && !value.every(Number.isFinite)
+    ) {
+      throw invalidChange(
+        kind,
+        `counts.${key} of "${id}" is not a finite number`,
+        "Leave it out or count something finite.",
+      );
+    }
+    if (typeof value === "object" && !Array.isArray(value)) assertFinite(kind, id, value as Counts);
+  }
+}
+
+function invalidChange(kind: string, message: string, remedy: string): OptimizerError {
+  return new OptimizerError({
+    code: "STORE_CHANGE_INVALID",
+    message: `A change of ${kind} is refused: ${message}`,
+    remedy,
+  });
+}
