@@ -66,12 +66,14 @@ if os.path.exists("_symlinks.json"):
             os.symlink(target, name)
 PY
   )
+  "$cache/llama-cpp-building/llama-server" --version >/dev/null 2>&1 || { say "llama-server does not start"; return 1; }
   rm -rf "$cache/llama-cpp-$llama_cpp"
   mv "$cache/llama-cpp-building" "$cache/llama-cpp-$llama_cpp"
 }
 
 install_0.24.0() {
-  packages g++ nlohmann-json3-dev libstb-dev
+  packages g++ nlohmann-json3-dev libstb-dev python3-venv
+  python_env # models.mjs downloads with it
   local building="$cache/building-0.24.0" headers="$cache/headers"
   rm -rf "$building"; mkdir -p "$building/bin" "$headers/miniaudio"
   # Header-only libraries that the module archive leaves out.

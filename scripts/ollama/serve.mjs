@@ -9,11 +9,16 @@
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, openSync } from "node:fs";
 import { createServer } from "node:net";
+import { constants } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { cacheFolder, modelsOf, programOf, VERSIONS } from "./cache.mjs";
 
 const running = new Set();
+// Also after an uncaught error or process.exit: their groups outlive this process otherwise.
+process.on("exit", () => {
+  for (const { pid } of running) signal(pid, "SIGKILL");
+});
 
 function freePort() {
   return new Promise((resolve, reject) => {
@@ -48,7 +53,6 @@ export async function startOllama({ version, port, env = {} }) {
   });
   const ended = new Promise((resolve) => child.once("exit", resolve));
   const stop = async () => {
-    running.delete(stop);
     if (child.exitCode === null) {
       signal(child.pid, "SIGTERM");
       const late = setTimeout(() => signal(child.pid, "SIGKILL"), 5_000);
@@ -56,15 +60,17 @@ export async function startOllama({ version, port, env = {} }) {
       clearTimeout(late);
     }
     signal(child.pid, "SIGKILL");
+    running.delete(server);
   };
-  running.add(stop);
+  const server = { origin, pid: child.pid, version, stop };
+  running.add(server);
   for (let tries = 0; tries < 150; tries++) {
     if (child.exitCode !== null) break;
     const answered = await fetch(`${origin}/api/version`).then(
       (reply) => reply.ok,
       () => false,
     );
-    if (answered) return { origin, pid: child.pid, version, stop };
+    if (answered) return server;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   await stop();
@@ -84,29 +90,39 @@ const variableOf = (version) => `OLLAMA_TEST_${version.split(".").slice(0, 2).jo
 async function main(args) {
   const at = args.indexOf("--");
   const command = at < 0 ? [] : args.slice(at + 1);
-  const only = args.indexOf("--only") >= 0 ? args[args.indexOf("--only") + 1] : undefined;
+  const own = at < 0 ? args : args.slice(0, at);
+  const only = own.includes("--only") ? own[own.indexOf("--only") + 1] : undefined;
   const versions = VERSIONS.filter(
     (version) => existsSync(programOf(version)) && (!only || version === only),
   );
   if (versions.length === 0) throw new Error("no Ollama is installed: run scripts/ollama/install.sh");
+  const stopAll = () => Promise.all([...running].map(({ stop }) => stop()));
+  let child;
+  // Before anything starts: a signal while a server starts would leave it behind.
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+    process.once(name, () => {
+      child?.kill(name);
+      void stopAll().then(() => process.exit(128 + constants.signals[name]));
+    });
+  }
   const { makeModels } = await import("./models.mjs");
   for (const version of versions) await makeModels(version);
   const env = {};
   for (const version of versions) env[variableOf(version)] = (await startOllama({ version })).origin;
-  const stopAll = async () => Promise.all([...running].map((stop) => stop()));
-  for (const name of ["SIGINT", "SIGTERM"]) {
-    process.once(name, () => void stopAll().then(() => process.exit(130)));
-  }
   console.log(
     Object.entries(env)
       .map(([name, origin]) => `${name}=${origin}`)
       .join("\n"),
   );
   if (command.length === 0) return new Promise(() => setInterval(() => {}, 1 << 30));
-  const child = spawn(command[0], command.slice(1), { stdio: "inherit", env: { ...process.env, ...env } });
-  const status = await new Promise((resolve) => child.once("exit", (code) => resolve(code ?? 1)));
-  await stopAll();
-  return status;
+  child = spawn(command[0], command.slice(1), { stdio: "inherit", env: { ...process.env, ...env } });
+  try {
+    return await new Promise((resolve, reject) => {
+      child.once("error", reject).once("exit", (code) => resolve(code ?? 1));
+    });
+  } finally {
+    await stopAll();
+  }
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
