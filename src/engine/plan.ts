@@ -25,6 +25,8 @@ export interface PlanBasis {
   readonly facts: CallFacts;
   readonly head: PromptHead;
   readonly match: TemplateMatch | null;
+  /** Records whose statistics apply, most specific first. */
+  readonly statisticsIds: readonly string[];
   readonly slotId: string;
 }
 

@@ -17,7 +17,7 @@ import type { OptimizerStore } from "../storage/store.js";
 import type { TokenizerPool } from "../tokens/index.js";
 import { Conversations } from "./conversations.js";
 import { HostSampler } from "./hostSampler.js";
-import { decisionRecord, type Plan, undecided } from "./plan.js";
+import { decisionRecord, type Plan, type PlanBasis, undecided } from "./plan.js";
 import { messagesOf, PromptCounter } from "./promptCounter.js";
 import { serverId } from "./serverId.js";
 import { type InstalledModel, ServerWatch } from "./serverWatch.js";
@@ -74,24 +74,27 @@ export class Planner {
     const index = this.indexOf(call, model);
     const match = index.match(head);
     const slotId = this.slots.see(serverId(call.origin), model, watch);
-    const reserve = this.reserveOf(call, model, slotId, index.statisticsIds(head, match), configuration);
+    const statisticsIds = index.statisticsIds(head, match);
+    const reserve = this.reserveOf(call, model, slotId, statisticsIds, configuration);
     const explicit = explicitOptions(call.body.options ?? {});
-    const facts: CallFacts = {
-      prompt: await this.sizeOf(call, model, slotId, reserve, explicit, watch),
-      reserve,
-      explicit,
-      extendsEarlierCall: this.conversations.extendsEarlier(slotId, messages),
-      optimize: true,
-      templateConfidence: match?.confidence ?? 0,
-    };
-    const decided = this.permitted(call, this.slots.decide(slotId, facts, configuration));
-    const plan = {
-      call,
-      watch,
-      serverId: serverId(call.origin),
-      basis: { model, facts, head, match, slotId },
-      decided,
-    };
+    this.slots.counting(slotId);
+    let facts: CallFacts;
+    let decided: Decided;
+    try {
+      facts = {
+        prompt: await this.sizeOf(call, model, slotId, reserve, explicit, watch),
+        reserve,
+        explicit,
+        extendsEarlierCall: this.conversations.extendsEarlier(slotId, messages),
+        optimize: true,
+        templateConfidence: match?.confidence ?? 0,
+      };
+      decided = this.permitted(call, this.slots.decide(slotId, facts, configuration));
+    } finally {
+      this.slots.counted(slotId);
+    }
+    const basis: PlanBasis = { model, facts, head, match, statisticsIds, slotId };
+    const plan = { call, watch, serverId: serverId(call.origin), basis, decided };
     return { ...plan, decision: decisionRecord(plan, performance.now() - started) };
   }
 
@@ -119,11 +122,11 @@ export class Planner {
     configuration: Configuration,
   ): OutputReserve {
     const { num_predict: numPredict } = call.body.options ?? {};
-    const asked = typeof numPredict === "number" && numPredict > 0 ? numPredict : call.reserve;
     return outputReserve(
       {
-        numPredict: asked,
-        templateP99: this.templates.outputP99(statisticsIds),
+        numPredict: typeof numPredict === "number" ? numPredict : undefined,
+        requested: call.reserve,
+        templateP99: this.templates.outputTokens(statisticsIds)?.p99,
         modelP99: this.slots.outputP99(slotId),
         thinks: model.capabilities.includes("thinking") && call.body.think !== false,
       },
@@ -185,13 +188,16 @@ export class Planner {
   }
 
   /**
-   * The last look before a call goes out. A call that loads waits for one turn of the event loop, so that a cold
-   * burst loads once, with its largest need.
+   * The last look before a call goes out. A call that loads waits for those that came with it and are still being
+   * counted, so that a cold burst loads once, with its largest need.
    */
   async beforeSending(plan: Plan): Promise<void> {
     const { basis } = plan;
     if (!basis || plan.decided.action === "pass") return;
-    if (plan.decided.action !== "keep") await new Promise((resolve) => setImmediate(resolve));
+    if (plan.decided.action !== "keep" || plan.decided.joinsReload) {
+      await new Promise((resolve) => setImmediate(resolve));
+      await Promise.race([this.slots.settled(basis.slotId), delay(FIRST_CALL_WAIT_MS)]);
+    }
     const sent = this.slots.atSending(basis.slotId, basis.facts, plan.decided);
     if (sent === plan.decided) return;
     plan.decided = sent;
@@ -230,12 +236,18 @@ export class Planner {
     return this.modelFacts(where.origin, name) ?? null;
   }
 
-  /** Learns the chat template by rendered probes, while the slot is idle and loaded. Never awaited by a call. */
+  /**
+   * Learns the chat template by rendered probes, with the loaded runner's exact options and only while no call of
+   * this process uses it. Never awaited by a call.
+   */
   async probe(plan: Plan): Promise<void> {
-    const { basis, call } = plan;
-    if (!basis || !this.counter.isPrepared(basis.model)) return;
+    const { basis, call, watch } = plan;
+    if (!basis) return;
+    await this.counter.prepare(basis.model, watch.address);
     const options = this.slots.idleOptions(basis.slotId);
-    if (options) await this.counter.probe(basis.model, addressOf(call), call.body, options);
+    if (options && this.counter.isPrepared(basis.model)) {
+      await this.counter.probe(basis.model, addressOf(call), call.body, options);
+    }
   }
 
   private watchOf(where: Where): ServerWatch {

@@ -73,7 +73,7 @@ export class Recorder {
     const reply = replyOf(final, retries, isTwoRequests(plan));
     const after = this.planner.slots.answered(basis.slotId, basis.facts, decided, reply);
     plan.decision = withOutcome(plan.decision, after.outcome);
-    if (after.isForeignReload) plan.watch.markStale();
+    if (after.isForeignReload || after.isStale) plan.watch.markStale();
     if (after.isLearnable) void this.planner.counter.learn(basis.model, plan.call.body, reply.promptTokens!);
     setTimeout(() => void this.planner.probe(plan), IDLE_MS).unref();
   }
@@ -171,7 +171,7 @@ function requestRecord(
     ...(host && { host }),
     doneReason: final.done_reason ?? null,
     toolCalls: observer.toolCalls,
-    quality: observer.final ? quality(plan, observer) : null,
+    quality: observer.final ? quality(plan, observer, planner) : null,
     error: code,
     decision,
     runId: call.runId ?? null,
@@ -181,7 +181,7 @@ function requestRecord(
   };
 }
 
-function quality({ call }: Plan, observer: ReplyObserver): number {
+function quality({ call, basis }: Plan, observer: ReplyObserver, planner: Planner): number {
   const { num_predict: numPredict } = call.body.options ?? {};
   return replyQuality({
     text: observer.text,
@@ -190,6 +190,7 @@ function quality({ call }: Plan, observer: ReplyObserver): number {
     expectsJson: Boolean(call.body.format) && !observer.isTail,
     outputTokens: observer.final?.eval_count ?? null,
     toolCalls: observer.toolCalls,
+    norm: basis ? planner.templates.outputTokens(basis.statisticsIds) : undefined,
   });
 }
 

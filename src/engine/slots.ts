@@ -22,6 +22,10 @@ const ENOUGH_REPLIES = 5;
 interface Slot {
   state: SlotState;
   running: number;
+  /** Calls that were seen and are not decided yet: their prompts are being counted. */
+  undecided: number;
+  /** Called when the last of them is. */
+  waiting: (() => void)[];
   observedAt: number;
 }
 
@@ -44,6 +48,8 @@ export class Slots {
       slot = {
         state: slotFromProfile(identity, this.store.get("profiles", id)),
         running: 0,
+        undecided: 0,
+        waiting: [],
         observedAt: 0,
       };
       this.slots.set(id, slot);
@@ -69,6 +75,29 @@ export class Slots {
     if (!seen.isForeign && !seen.isEvicted) return;
     const counts = { foreignReloads: Number(seen.isForeign), evictions: Number(seen.isEvicted) };
     void this.store.merge("profiles", { ...profileChange(slot.state, Date.now(), counts), id } as never);
+  }
+
+  /** A call's prompt is being counted. */
+  counting(id: string): void {
+    this.of(id).undecided++;
+  }
+
+  /** It was decided, or failed. */
+  counted(id: string): void {
+    const slot = this.of(id);
+    slot.undecided--;
+    if (slot.undecided > 0) return;
+    for (const resume of slot.waiting.splice(0)) resume();
+  }
+
+  /** Resolves when no call of this slot is being counted any more. */
+  settled(id: string): Promise<void> {
+    const slot = this.of(id);
+    return slot.undecided === 0
+      ? Promise.resolve()
+      : new Promise((resume) => {
+          slot.waiting.push(resume);
+        });
   }
 
   /** Decides a call and takes the decision in, in one turn of the event loop. */

@@ -3,6 +3,7 @@ import type { Configuration } from "../optimizer/configuration.js";
 import type { PromptHead } from "../optimizer/fingerprint.js";
 import { bestStatistics } from "../optimizer/templateStatistics.js";
 import { type CallStatistics, TemplateIndex, type TemplateMatch } from "../optimizer/templates.js";
+import type { TemplateRecord } from "../records.js";
 import type { OptimizerStore } from "../storage/store.js";
 
 /** Fewer replies than this say little about the next one's length. */
@@ -16,7 +17,7 @@ export class Templates {
       if (kind !== "templates") return;
       for (const index of this.indexes.values()) {
         if (record === null) index.forget(id);
-        else index.load([record as never]);
+        else this.load(index, [record as TemplateRecord]);
       }
     });
   }
@@ -36,19 +37,31 @@ export class Templates {
       limit,
     });
     this.indexes.set(modelDigest, index);
-    index.load(this.store.list("templates"));
+    this.load(index, this.store.list("templates"));
     void this.store.ready().then(
-      () => index.load(this.store.list("templates")),
+      () => {
+        this.load(index, this.store.list("templates"));
+        this.remove(index.cleanUp(new Date()));
+      },
       () => {},
     );
     return index;
   }
 
-  /** 99th percentile of output tokens, from the most specific records that have seen enough; tokens. */
-  outputP99(statisticsIds: readonly string[]): number | undefined {
+  private load(index: TemplateIndex, records: Iterable<TemplateRecord>): void {
+    this.remove(index.load(records));
+  }
+
+  private remove(ids: readonly string[]): void {
+    for (const id of ids) void this.store.remove("templates", id);
+  }
+
+  /** Output tokens of the most specific templates that have seen enough replies; undefined when none has. */
+  outputTokens(statisticsIds: readonly string[]): { readonly p50: number; readonly p99: number } | undefined {
     const records = statisticsIds.map((id) => this.store.get("templates", id));
     const best = bestStatistics(records)?.outputTokens;
-    return best && best.samples >= ENOUGH_REPLIES ? (best.p99 ?? undefined) : undefined;
+    if (!best || best.samples < ENOUGH_REPLIES || best.p50 === null || best.p99 === null) return undefined;
+    return { p50: best.p50, p99: best.p99 };
   }
 
   /** Learns from a call and keeps what it changed. */
@@ -60,8 +73,8 @@ export class Templates {
     at: Date,
   ): string | null {
     const { id, changes, evicted } = index.observe(head, match, statistics, at);
-    for (const change of changes) void this.store.merge("templates", change as never);
-    for (const gone of evicted) void this.store.remove("templates", gone);
+    for (const change of changes) void this.store.merge("templates", change);
+    this.remove(evicted);
     return id;
   }
 }
