@@ -19,6 +19,7 @@ import { Conversations } from "./conversations.js";
 import { HostSampler } from "./hostSampler.js";
 import { decisionRecord, type Plan, type PlanBasis, undecided } from "./plan.js";
 import { messagesOf, PromptCounter } from "./promptCounter.js";
+import { ReserveRule } from "./reserveRule.js";
 import { serverId } from "./serverId.js";
 import { type InstalledModel, ServerWatch } from "./serverWatch.js";
 import { Slots } from "./slots.js";
@@ -34,6 +35,7 @@ export class Planner {
   readonly counter: PromptCounter;
   readonly slots: Slots;
   readonly templates: Templates;
+  readonly reserveRule: ReserveRule;
   readonly host: HostSampler = new HostSampler(Date.now);
   private readonly watches = new Map<string, ServerWatch>();
   private readonly conversations = new Conversations();
@@ -46,6 +48,7 @@ export class Planner {
     this.counter = new PromptCounter(pool, store, logger);
     this.slots = new Slots(store);
     this.templates = new Templates(store);
+    this.reserveRule = new ReserveRule(store);
   }
 
   /** The plan of a call that goes out as written. */
@@ -126,7 +129,8 @@ export class Planner {
       {
         numPredict: typeof numPredict === "number" ? numPredict : undefined,
         requested: call.reserve,
-        templateP99: this.templates.outputTokens(statisticsIds)?.p99,
+        templateP99: this.templates.outputTokens(statisticsIds.filter((id) => this.reserveRule.mayApply(id)))
+          ?.p99,
         modelP99: this.slots.outputP99(slotId),
         thinks: model.capabilities.includes("thinking") && call.body.think !== false,
       },

@@ -98,6 +98,10 @@ export class Recorder {
         new Date(record.at),
       );
     }
+    const templateId = basis?.facts.reserve.source === "template" ? basis.match?.templateId : undefined;
+    if (templateId !== undefined && record.quality !== null) {
+      this.planner.reserveRule.observe(templateId, record.quality, new Date(record.at));
+    }
     this.store.append(this.redacted(record, plan.call.redact)).catch(() => {
       // The store logs what it cannot write.
     });
