@@ -26,4 +26,6 @@ export type {
   DecisionRecord,
   RequestRecord,
 } from "./records.js";
+export { defaultStorePath } from "./storage/defaultStore.js";
 export type { OptimizerStore } from "./storage/store.js";
+export type { StoreOption } from "./storage/storeOf.js";

@@ -1,4 +1,5 @@
 /** One engine per store, so that all models of the process share what is known of a server's slots. */
+import { isAbsolute } from "node:path";
 import { Engine } from "../engine/engine.js";
 import type { Logger } from "../logger.js";
 import type { OptimizerStore } from "../storage/store.js";
@@ -9,16 +10,9 @@ const engines = new WeakMap<OptimizerStore, Engine>();
 export function engineOf(store: OptimizerStore, logger: Logger | undefined): Engine {
   const existing = engines.get(store);
   if (existing) return existing;
-  const engine = new Engine({ store, logger });
+  // A store in a folder of this machine keeps the tokenizers beside it.
+  const tokenizerFolder = isAbsolute(store.location) ? store.location : null;
+  const engine = new Engine({ store, logger, tokenizerFolder });
   engines.set(store, engine);
   return engine;
-}
-
-/** The store that an option names. */
-export function storeOf(
-  option: string | OptimizerStore | false | undefined,
-  _logger: Logger | undefined,
-): OptimizerStore {
-  if (typeof option === "object") return option;
-  throw new Error("not yet");
 }

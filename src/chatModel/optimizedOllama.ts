@@ -6,9 +6,10 @@ import { Ollama } from "@langchain/ollama";
 import type { WireChunk } from "../backend/wire.js";
 import { configuration } from "../optimizer/configuration.js";
 import type { OptimizerStore } from "../storage/store.js";
+import { storeOf } from "../storage/storeOf.js";
 import { answerParameters, cacheKey } from "./cacheKey.js";
 import { CallSender } from "./callSender.js";
-import { engineOf, storeOf } from "./engineOf.js";
+import { engineOf } from "./engineOf.js";
 import { asLangChainError } from "./langChainErrors.js";
 import { type OptCommand, parseOptCommand } from "./optCommand.js";
 import {

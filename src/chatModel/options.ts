@@ -9,7 +9,7 @@ import type { OverflowPolicy } from "../engine/types.js";
 import { OptimizerError } from "../errors.js";
 import type { Logger } from "../logger.js";
 import type { TuningOptions } from "../optimizer/configuration.js";
-import type { OptimizerStore } from "../storage/store.js";
+import type { StoreOption } from "../storage/storeOf.js";
 
 /** On, off, or only for messages that start with `/opt`. */
 export type OptimizeMode = boolean | "command";
@@ -19,8 +19,11 @@ export type Think = boolean | "low" | "medium" | "high";
 
 /** Options of an instance beyond those of LangChain's class. */
 export interface OptimizerFields {
-  /** A folder, a store, or `false` for memory only. Default: the user's state folder, see `defaultStorePath()`. */
-  store?: string | OptimizerStore | false;
+  /**
+   * A folder, a store, or `false` for memory only; whatever names the same one is shared within the process.
+   * Default: the user's state folder, shared by all their programs; `defaultStorePath()` tells where.
+   */
+  store?: StoreOption;
   /** @default true */
   optimize?: OptimizeMode;
   /** Tuning of the decision. */
@@ -33,7 +36,7 @@ export interface OptimizerFields {
   onOverflow?: OverflowPolicy;
   /** Hears warnings; the library prints nothing. */
   logger?: Logger;
-  /** Keeps prompt and reply text in the request log. @default false */
+  /** Keeps prompt and reply text in the request log; a store of your own must permit it too. @default false */
   storeText?: boolean;
   /** Changes every text before it is stored; only with `storeText`. */
   redact?: (text: string) => string;

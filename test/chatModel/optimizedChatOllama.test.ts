@@ -14,7 +14,7 @@ import { OptimizedChatOllama } from "../../src/chatModel/optimizedChatOllama.js"
 import { VERSION } from "../../src/chatModel/version.js";
 import { UpstreamError } from "../../src/errors.js";
 import type { DecisionRecord } from "../../src/records.js";
-import { memoryStore } from "./memoryStore.js";
+import { memoryStore } from "../../src/storage/memory.js";
 import { type Bench, bench } from "./support.js";
 
 const echo = ({ messages }: { messages: readonly { content: string }[] }) =>

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { OptimizedChatOllama } from "../../src/chatModel/optimizedChatOllama.js";
 import { OptimizedOllama } from "../../src/chatModel/optimizedOllama.js";
 import { checkOptions } from "../../src/chatModel/options.js";
-import { memoryStore } from "./memoryStore.js";
+import { memoryStore } from "../../src/storage/memory.js";
 
 const BAD: readonly [string, unknown, RegExp][] = [
   ["numCtx", 0, /numCtx is 0/],

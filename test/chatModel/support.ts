@@ -1,6 +1,7 @@
 import { OptimizedChatOllama } from "../../src/chatModel/optimizedChatOllama.js";
 import type { OptimizedChatOllamaInput } from "../../src/chatModel/options.js";
 import type { RequestRecord } from "../../src/records.js";
+import { memoryStore } from "../../src/storage/memory.js";
 import type { OptimizerStore } from "../../src/storage/store.js";
 import {
   type OllamaServer,
@@ -9,7 +10,6 @@ import {
   scriptedEngine,
   startOllamaServer,
 } from "../../src/testing/index.js";
-import { memoryStore } from "./memoryStore.js";
 
 export interface Bench {
   readonly server: OllamaServer;
@@ -39,7 +39,7 @@ export async function bench(
     ...options,
     engine: scriptedEngine({ reply }),
   });
-  const store = memoryStore();
+  const store = memoryStore({ storeText: true });
   return {
     server,
     store,
@@ -47,9 +47,10 @@ export async function bench(
       new OptimizedChatOllama({ model: "tiny", baseUrl: server.origin, store, ...fields }),
     bodies: () =>
       server.requests
-        .filter(({ path, body }) => /chat|generate/.test(path) && !(body as Body).options?._probe)
+        .filter(({ path, body }) => /chat|generate/.test(path) && !(body as Body)._debug_render_only)
         .map(({ body }) => body as Body),
     records: async () => {
+      await store.flush();
       const records: RequestRecord[] = [];
       for await (const record of store.requests()) records.push(record);
       return records;
