@@ -85,7 +85,7 @@ export function withOutcome(decision: DecisionRecord, outcome: DecisionOutcome):
 }
 
 /** All options that go out: the user's, and what was decided where the user set nothing. */
-export function sentOptions(body: WireRequest, decided: Decided): Record<string, unknown> {
+function sentOptions(body: WireRequest, decided: Decided): Record<string, unknown> {
   const options: Record<string, unknown> = { ...body.options, ...decided.options };
   if (decided.numPredict !== undefined) options.num_predict = decided.numPredict;
   return options;

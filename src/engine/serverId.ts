@@ -9,7 +9,7 @@ let machine: string | undefined;
  * A short id of this machine, so that a store that several people share never mixes their `127.0.0.1:11434`.
  * From `/etc/machine-id` where there is one, else the host's name; hashed, so that neither leaves the machine.
  */
-export function machineId(): string {
+function machineId(): string {
   machine ??= createHash("sha256").update(machineName()).digest("hex").slice(0, 12);
   return machine;
 }

@@ -200,7 +200,7 @@ function describe(name: string, digest: string, facts: WireShow): InstalledModel
 }
 
 /** "qwen3" and "qwen3:latest" are one name. */
-export function canonical(name: string): string {
+function canonical(name: string): string {
   const lower = name.toLowerCase();
   return /:[^/]+$/.test(lower) ? lower : `${lower}:latest`;
 }

@@ -1,0 +1,113 @@
+import { createServer, type RequestListener, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, describe, expect, test } from "vitest";
+import { fetchTransport, nodeTransport, readBody, type Transport } from "../../src/backend/transport.js";
+
+let server: Server | undefined;
+
+async function listen(listener: RequestListener): Promise<string> {
+  server = createServer(listener);
+  await new Promise<void>((ready) => server!.listen(0, "127.0.0.1", ready));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+afterEach(() => {
+  server?.closeAllConnections();
+  server?.close();
+});
+
+const transports: [string, Transport][] = [
+  ["node:http", nodeTransport],
+  ["the user's fetch", fetchTransport((...args) => fetch(...args))],
+];
+
+describe.each(transports)("%s", (_name, transport) => {
+  test("sends method, headers and body, and tells status, headers and body", async () => {
+    const origin = await listen((request, response) => {
+      let body = "";
+      request.on("data", (part) => {
+        body += part;
+      });
+      request.on("end", () => {
+        response.writeHead(418, { "x-seen": `${request.method} ${request.headers["x-mine"]}` });
+        response.end(body.toUpperCase());
+      });
+    });
+    const reply = await transport(`${origin}/x`, {
+      method: "POST",
+      headers: { "x-mine": "1" },
+      body: "hellö",
+    });
+    expect([reply.status, reply.headers["x-seen"]]).toEqual([418, "POST 1"]);
+    expect(new TextDecoder().decode(await readBody(reply))).toBe("HELLÖ");
+  });
+
+  test("an abort before the reply rejects with its reason and reaches the socket", async () => {
+    let closed: (() => void) | undefined;
+    const gone = new Promise<void>((resolve) => {
+      closed = resolve;
+    });
+    const origin = await listen((request) => request.socket.once("close", () => closed?.()));
+    const reason = new Error("enough");
+    await expect(transport(origin, { signal: aborting(reason, 50) })).rejects.toBe(reason);
+    await gone;
+  });
+
+  test("an abort during the reply rejects the reading and reaches the socket", async () => {
+    let closed: (() => void) | undefined;
+    const gone = new Promise<void>((resolve) => {
+      closed = resolve;
+    });
+    const origin = await listen((request, response) => {
+      response.write("first");
+      request.socket.once("close", () => closed?.());
+    });
+    const reason = new Error("enough");
+    const reply = await transport(origin, { signal: aborting(reason, 100) });
+    await expect(readBody(reply)).rejects.toBe(reason);
+    await gone;
+  });
+
+  test("leaving the body early closes the socket", async () => {
+    let closed: (() => void) | undefined;
+    const gone = new Promise<void>((resolve) => {
+      closed = resolve;
+    });
+    const origin = await listen((request, response) => {
+      response.write("first");
+      request.socket.once("close", () => closed?.());
+    });
+    for await (const _ of (await transport(origin)).body) break;
+    await gone;
+  });
+
+  test("a refused connection rejects", async () => {
+    await expect(transport("http://127.0.0.1:9")).rejects.toThrow();
+  });
+});
+
+test("a request on a kept socket that the server closed meanwhile is sent once more", async () => {
+  let requests = 0;
+  const origin = await listen((request, response) => {
+    requests++;
+    // The second request on the kept socket meets a server that has just given it up.
+    if (requests === 2) request.socket.resetAndDestroy();
+    else response.end("ok");
+  });
+  await readBody(await nodeTransport(origin));
+  const again = await readBody(await nodeTransport(origin));
+  expect(new TextDecoder().decode(again)).toBe("ok");
+  expect(requests).toBe(3);
+});
+
+test("credentials of the address become a header, as fetch refuses them", async () => {
+  const origin = await listen((request, response) => response.end(request.headers.authorization));
+  const reply = await nodeTransport(origin.replace("http://", "http://me:s%20t@"));
+  expect(new TextDecoder().decode(await readBody(reply))).toBe(`Basic ${btoa("me:s t")}`);
+});
+
+function aborting(reason: Error, afterMs: number): AbortSignal {
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(reason), afterMs);
+  return controller.signal;
+}
