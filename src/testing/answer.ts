@@ -104,12 +104,14 @@ async function reply(
     throw new Refusal(500, failure.message ?? failureTexts.crash);
   }
   const streamed = question.body.stream !== false;
-  if (failure?.kind === "emptyNotDone")
+  const limit = outputLimit(options.num_predict as number | undefined, slot.numCtx, state.generation);
+  if (failure?.kind === "emptyNotDone" || limit === 0) {
     return streamed ? exchange.end() : exchange.json(200, zeroReply(endpoint));
+  }
 
   const events = slot.runner.generate({
     tokens,
-    limit: outputLimit(options.num_predict as number | undefined, slot.numCtx),
+    limit,
     shift: question.shift,
     stop: (options.stop as readonly string[] | undefined) ?? [],
     temperature: (options.temperature as number | undefined) ?? 0.8,

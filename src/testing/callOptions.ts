@@ -118,7 +118,7 @@ export function needsReload(
     numBatchDiffers ||
     (wanted.numGpu >= 0 && wanted.numGpu !== loaded.numGpu) ||
     wanted.mainGpu !== loaded.mainGpu ||
-    (wanted.useMmap !== loaded.useMmap && !(auto && wanted.useMmap === null)) ||
+    wanted.useMmap !== loaded.useMmap ||
     wanted.numThread !== loaded.numThread ||
     wanted.draftNumPredict !== loaded.draftNumPredict ||
     (generation.shiftReloads && wanted.shift !== loaded.shift)

@@ -4,7 +4,7 @@ import type { Capability } from "./model.js";
 /** A message as it comes over the wire. */
 export interface ChatMessage {
   readonly role: string;
-  readonly content: string;
+  readonly content?: string | null;
   readonly thinking?: string;
   readonly images?: readonly string[];
   readonly tool_calls?: readonly {
@@ -25,6 +25,8 @@ export interface ChatContents {
 export type RenderChat = (contents: ChatContents) => string;
 
 /**
+ * The default of models with tools. Others show neither a list of tools nor calls.
+ *
  * @example
  * renderChat({ messages: [{ role: "user", content: "hi" }], tools: [], think: undefined })
  * // "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n"
@@ -38,11 +40,17 @@ export function renderChat({ messages, tools, think }: ChatContents): string {
         ? calls
             .map((call) => JSON.stringify({ name: call.function.name, parameters: call.function.arguments }))
             .join("")
-        : message.content;
+        : (message.content ?? "");
     return `<|im_start|>${message.role}\n${text}<|im_end|>\n`;
   });
   const tail = think === undefined ? "" : think ? "<think>\n" : "<think>\n\n</think>\n\n";
   return `${head}${body.join("")}<|im_start|>assistant\n${tail}`;
+}
+
+/** The default of models without tools. */
+export function renderPlainChat({ messages, think }: ChatContents): string {
+  const plain = messages.map(({ role, content }) => ({ role, content }));
+  return renderChat({ messages: plain, tools: [], think });
 }
 
 /** The same as a Go template, for `/api/show`. */

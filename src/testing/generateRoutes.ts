@@ -4,7 +4,7 @@ import { mergeOptions, wantedRunner } from "./callOptions.js";
 import { beginCall, nanoseconds, requestedOptions } from "./calls.js";
 import type { ChatMessage } from "./chatTemplate.js";
 import type { Exchange } from "./exchange.js";
-import { expectFields, keepAliveMs, parseBody, Refusal } from "./goJson.js";
+import { expectFields, keepAliveMs, parseBody, Refusal, wrongType } from "./goJson.js";
 import type { ServedModel } from "./model.js";
 import { emptyReply } from "./replyRecords.js";
 import { findModel, fullName, type ServerState } from "./serverState.js";
@@ -15,12 +15,7 @@ export async function chat(state: ServerState, exchange: Exchange): Promise<void
   const body = parseBody(exchange.text);
   expectFields(body, "ChatRequest", { ...fields, messages: "messages", tools: "tools" });
   const messages = (body.messages as readonly ChatMessage[] | null | undefined) ?? [];
-  if (messages.some((message) => typeof message !== "object" || message === null)) {
-    throw new Refusal(
-      400,
-      "json: cannot unmarshal string into Go struct field ChatRequest.messages of type api.Alias",
-    );
-  }
+  expectMessages(messages);
   const tools = (body.tools as readonly unknown[] | null | undefined) ?? [];
   const started = messages[0]?.role === "system";
   await run(state, exchange, body, {
@@ -118,6 +113,7 @@ async function run(state: ServerState, exchange: Exchange, body: Body, endpoint:
     if (endpoint.preload) {
       return exchange.json(200, emptyReply(endpoint.endpoint, name, state.clock.now(), "load"));
     }
+    expectFormat(body.format);
     await answer(state, exchange, {
       endpoint: endpoint.endpoint,
       name,
@@ -137,6 +133,25 @@ async function run(state: ServerState, exchange: Exchange, body: Body, endpoint:
   } finally {
     lease.release();
   }
+}
+
+function expectMessages(messages: readonly unknown[]): void {
+  for (const message of messages) {
+    if (typeof message !== "object" || message === null) {
+      throw wrongType(message, "ChatRequest.messages", "api.Alias");
+    }
+    const { content } = message as { readonly content?: unknown };
+    if (content !== undefined && content !== null && typeof content !== "string") {
+      throw wrongType(content, "ChatRequest.messages.content", "string");
+    }
+  }
+}
+
+/** Ollama looks at the format only when it asks the engine. */
+function expectFormat(format: unknown): void {
+  if (!format || format === "json" || (typeof format === "object" && !Array.isArray(format))) return;
+  const found = JSON.stringify(JSON.stringify(format));
+  throw new Refusal(500, `invalid format: ${found}; expected "json" or a valid JSON Schema object`);
 }
 
 /** Models that think do so unless told not to; others refuse. */

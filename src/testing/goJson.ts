@@ -56,11 +56,16 @@ export function expectFields(
   for (const [name, type] of Object.entries(fields)) {
     const value = body[name];
     if (value === undefined || value === null || fieldTypes[type].fits(value)) continue;
-    throw new Refusal(
-      400,
-      `json: cannot unmarshal ${goKind(value)} into Go struct field ${struct}.${name} of type ${fieldTypes[type].go}`,
-    );
+    throw wrongType(value, `${struct}.${name}`, fieldTypes[type].go);
   }
+}
+
+/** Go's words for a value of the wrong type. */
+export function wrongType(value: unknown, field: string, goName: string): Refusal {
+  return new Refusal(
+    400,
+    `json: cannot unmarshal ${goKind(value)} into Go struct field ${field} of type ${goName}`,
+  );
 }
 
 const units: Readonly<Record<string, number>> = {

@@ -1,7 +1,7 @@
 /** What a test says about a model, and the complete picture the server makes of it. */
 import { createHash } from "node:crypto";
 import { OptimizerError } from "../errors.js";
-import { chatTemplate, type RenderChat, renderChat } from "./chatTemplate.js";
+import { chatTemplate, type RenderChat, renderChat, renderPlainChat } from "./chatTemplate.js";
 import { tinyTokenizer } from "./tinyTokenizer.js";
 import { bytePairTokenizer, coarseTokenizer, type Tokenizer, type TokenizerFile } from "./tokenizer.js";
 
@@ -97,7 +97,7 @@ export function servedModel(model: TestModel, loadMs: number): ServedModel {
     blob: model.blob ?? sha256(`weights ${name}`),
     parameters: model.parameters ?? {},
     system: model.system ?? "",
-    render: model.render ?? renderChat,
+    render: model.render ?? (capabilities.includes("tools") ? renderChat : renderPlainChat),
     template: model.template ?? chatTemplate(capabilities),
     tokenizer: tokenizerFile ? bytePairTokenizer(tokenizerFile) : coarseTokenizer(model.bytesPerToken ?? 4),
     tokenizerFile,

@@ -89,8 +89,9 @@ class ScriptedRunner implements Runner {
     const tokenMs = (1000 / (reply.tokensPerSecond ?? model.tokensPerSecond)) * slowdown;
     const { numCtx, generation } = this.loaded;
     const room = paddedWindow(numCtx, generation) - request.tokens.length;
-    // The last token that fits makes one more, which need not be evaluated.
-    const most = request.shift ? request.limit : Math.min(request.limit, room + 1);
+    // Before 0.30 the last token that fits makes one more, which need not be evaluated.
+    const end = generation.pads ? room : room + 1;
+    const most = request.shift ? request.limit : Math.min(request.limit, end);
     const produced: number[] = [];
     let count = 0;
     let reason: "stop" | "length" = "stop";

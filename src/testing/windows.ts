@@ -28,9 +28,13 @@ export function paddedWindow(numCtx: number, generation: Generation): number {
   return generation.pads ? Math.ceil(numCtx / 256) * 256 : numCtx;
 }
 
-/** `num_predict`: unset and negative mean "until it stops", which is bounded by ten windows. */
-export function outputLimit(numPredict: number | undefined, numCtx: number): number {
+/**
+ * `num_predict`: unset and negative mean "until it stops", which is bounded by ten windows. 0 is no limit at all
+ * before 0.30, and nothing is answered after it.
+ */
+export function outputLimit(numPredict: number | undefined, numCtx: number, generation: Generation): number {
   const limit = 10 * numCtx;
+  if (numPredict === 0 && !generation.pads) return Number.POSITIVE_INFINITY;
   return numPredict === undefined || numPredict < 0 || numPredict > limit ? limit : numPredict;
 }
 

@@ -12,6 +12,8 @@ export const trainedNumCtx = 8192;
 
 export interface Scenario {
   readonly name: string;
+  /** Only this version can be asked: others never end. */
+  readonly version?: string;
   readonly run: (calls: Calls) => Promise<unknown>;
 }
 
@@ -297,7 +299,6 @@ export const scenarios: readonly Scenario[] = [
       await ask("hi", { format: "yaml" }),
       await ask("hi", { format: 5 }),
       await ask("hi", { think: false }),
-      await ask("hi", { options: { num_predict: 0 } }),
       await ask("hi", { options: { num_ctx: 2.7 } }),
       await ask("hi", { options: { num_ctx: -1 } }),
       await send("/api/chat", {
@@ -320,6 +321,11 @@ export const scenarios: readonly Scenario[] = [
       }),
       await send("/api/generate", { model: scenarioModel, prompt: 5 }),
     ],
+  },
+  {
+    name: "num_predict of 0 is answered with nothing",
+    version: "0.34.0",
+    run: async ({ ask }) => [await ask("hi", { options: { num_predict: 0 } }), await ask("hi")],
   },
   {
     name: "whole messages are dropped first",
