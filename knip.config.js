@@ -7,7 +7,7 @@ const subpaths = Object.values(exports)
   .map((entry) => entry.default.replace("./dist/", "src/").replace(/\.js$/, ".ts"));
 
 export default {
-  entry: [...subpaths, "scripts/*.mjs", "bench/*.{ts,mjs}", "test/**/*.test.ts", "test/**/*.test-d.ts"],
+  entry: [...subpaths, "scripts/*.mjs", "bench/*.{ts,mjs}", "test/**/*.test.ts", "test/types/*.ts"],
   project: ["src/**/*.ts", "scripts/**/*.mjs", "bench/**/*.{ts,mjs}", "test/**/*.ts"],
   // It builds every file of src, which would make each of them an entry whose exports count as used.
   tsdown: false,

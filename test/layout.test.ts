@@ -21,7 +21,7 @@ const TESTING_MAY_IMPORT = ["testing", "records", "errors"];
 const MAY_IMPORT_TESTING = ["testing", "cli"];
 
 /** Where the environment may be read; everything else gets it as an argument. */
-const READS_ENVIRONMENT = ["server/", "cli/", "storage/defaultStorePath.ts"];
+const READS_ENVIRONMENT = ["server/", "cli/", "storage/defaultStore.ts"];
 
 const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
   .filter((path) => path.endsWith(".ts"))

@@ -8,13 +8,14 @@ import { isRecorded } from "../errors.js";
 import { type Logger, silentLogger } from "../logger.js";
 import { type RequestRecord, SCHEMA_VERSION } from "../records.js";
 import type { OptimizerStore } from "../storage/store.js";
+import { type StoreOption, storeOf } from "../storage/storeOf.js";
 import { errorCode } from "./errorCode.js";
 import { hasOutput, type RunStart, readReply, readStart } from "./run.js";
 
 /** Where records go and what they carry. */
 export interface OptimizerCallbackHandlerOptions {
   /** A folder, a store, or `false` for memory only. Default: the user's state folder, as for the chat model. */
-  readonly store: OptimizerStore;
+  readonly store?: StoreOption;
   /** Hears once if records cannot be kept. Default: nobody. */
   readonly logger?: Logger;
   /** Added to every record, before the run's own tags. */
@@ -79,10 +80,11 @@ const machineClock: CallbackClock = { monotonicMs: () => performance.now(), date
  * const handler = new OptimizerCallbackHandler({ store: "./optimizer" });
  * await agent.invoke({ messages }, { callbacks: [handler] });
  * for await (const call of handler.store.requests()) console.log(call.model, call.totalMs, call.outputTokens);
- * await handler.store.close();
+ * await handler.store.flush();
  */
 export class OptimizerCallbackHandler extends BaseCallbackHandler {
   override readonly name = "OptimizerCallbackHandler";
+  /** Shared with every model and handler of the same folder; closing it closes it for them too. */
   readonly store: OptimizerStore;
   private readonly logger: Logger;
   private readonly tags: readonly string[];
@@ -90,8 +92,8 @@ export class OptimizerCallbackHandler extends BaseCallbackHandler {
   private readonly runs = new Map<string, OpenRun>();
   private hasWarned = false;
 
-  /** @throws OptimizerError when `store` is none of what it may be */
-  constructor(options: OptimizerCallbackHandlerOptions) {
+  /** @throws {@link OptimizerError} `OPTION_INVALID`, and what opening a folder throws (`STORE_READ_ONLY` ...) */
+  constructor(options: OptimizerCallbackHandlerOptions = {}) {
     super({
       ignoreChain: true,
       ignoreAgent: true,
@@ -105,7 +107,7 @@ export class OptimizerCallbackHandler extends BaseCallbackHandler {
     this.logger = options.logger ?? silentLogger;
     this.tags = options.tags ?? [];
     this.clock = options.clock ?? machineClock;
-    this.store = options.store;
+    this.store = storeOf(options.store, options.logger);
   }
 
   /** The same handler: a run that a copy saw start could not end here. */

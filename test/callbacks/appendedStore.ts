@@ -9,6 +9,7 @@ export function appendedStore(append?: (request: RequestRecord) => Promise<void>
   const calls: RequestRecord[] = [];
   const store = {
     location: "test",
+    merge: () => Promise.reject(new Error("Callbacks only append")),
     append:
       append ??
       (async (request: RequestRecord) => {

@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { BaseCallbackHandler } from "@langchain/core/callbacks/base";
 import { awaitAllCallbacks } from "@langchain/core/callbacks/promises";
 import { AIMessage, AIMessageChunk, HumanMessage } from "@langchain/core/messages";
@@ -414,6 +417,33 @@ describe("calls that are recorded elsewhere", () => {
 
     expect(calls).toHaveLength(2);
     expect(calls[0]!.id).toBe(calls[1]!.id);
+  });
+});
+
+describe("the store", () => {
+  test("may be a folder, which others of this process share, and which keeps the calls", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "callbacks-"));
+    const handler = new OptimizerCallbackHandler({ store: folder });
+    const other = new OptimizerCallbackHandler({ store: folder });
+
+    await new FakeListChatModel({ responses: ["Hello"] }).invoke("Hi", { callbacks: [handler, other] });
+    await handler.store.close();
+    const reopened = new OptimizerCallbackHandler({ store: folder }).store;
+    const models: string[] = [];
+    for await (const call of reopened.requests()) models.push(call.model);
+    await reopened.close();
+    await rm(folder, { recursive: true });
+
+    expect(other.store).toBe(handler.store);
+    expect(models).toEqual(["FakeListChatModel"]);
+  });
+
+  test("may be memory only", () => {
+    expect(new OptimizerCallbackHandler({ store: false }).store.abilities.durable).toBe(false);
+  });
+
+  test("cannot be something else", () => {
+    expect(() => new OptimizerCallbackHandler({ store: 7 as never })).toThrow("store is of type number");
   });
 });
 
