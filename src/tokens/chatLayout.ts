@@ -131,12 +131,13 @@ export class ChatLayout {
     const shapes = messageShapes(messages, this.opaqueCalls);
     let since = "^";
     let position = 0;
-    for (let index = 0; index < messages.length; index++) {
+    for (const [index, message] of messages.entries()) {
       const first = position;
       while (slots[position]?.message === index) position++;
       const own = slots.slice(first, position);
-      // A content that is nowhere was left out for lack of room, or moved.
-      if (messages[index]?.content.trim() && !own.some(({ name }) => name === "content")) return false;
+      // A server without room leaves older messages out, but never a system message: a template may.
+      const isExpected = message.role !== "system" && message.content.trim() !== "";
+      if (isExpected && !own.some(({ name }) => name === "content")) return false;
       const frame = {
         literals: own.length === 0 ? [] : ["", ...literals.slice(first + 1, position), ""],
         slots: own.map(({ name, call, form }) => ({ name, call, form })),

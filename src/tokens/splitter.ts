@@ -6,7 +6,7 @@ type Split = (piece: string, emit: (piece: string) => void) => void;
 /**
  * Splits text by several steps, each on the pieces of the one before.
  *
- * @example splitter(["\\p{N}"])("ab12", (piece) => console.log(piece)) // "ab", "1", "2"
+ * @example splitter(["\\p{N}"])("ab12", (piece) => console.log(piece)) // logs "ab", "1", "2"
  */
 export function splitter(steps: readonly SplitStep[]): Split {
   return steps

@@ -189,6 +189,17 @@ test("a server that leaves messages out of a probe teaches nothing", async () =>
   expect(layout.render(messages)).toBeNull();
 });
 
+test("a template that shows no system message is as exact as others", async () => {
+  const deaf = {
+    name: "deaf",
+    render: (messages: readonly ChatMessage[]) =>
+      qwen.render([system("fixed"), ...messages.filter(({ role }) => role !== "system")]),
+  };
+  const messages = [system("Be brief."), user("a"), assistant("b"), user("c")];
+  const layout = await learned(deaf, messages);
+  expect(layout.render(messages)).toBe(deaf.render(messages));
+});
+
 test("a server that renders nothing leaves the layout as it was", async () => {
   const layout = new ChatLayout(day);
   await layout.learn([user("a")], {}, async () => null);
