@@ -54,13 +54,12 @@ function parse(example: string): ts.SourceFile {
   return ts.createSourceFile("example.ts", example, ts.ScriptTarget.ES2022, true);
 }
 
-/** Statements and the value in the comment behind them. */
+/** Statements and the value in the comment behind them, or on the line below. */
 function claimsOf(parsed: ts.SourceFile): Map<ts.Statement, string> {
   const claims = new Map<ts.Statement, string>();
   for (const statement of parsed.statements) {
-    const [comment] = ts.getTrailingCommentRanges(parsed.text, statement.end) ?? [];
-    const value = comment ? parsed.text.slice(comment.pos + 2, comment.end).trim() : "";
-    if (VALUE.test(value)) claims.set(statement, value);
+    const [, value] = /^[ \t]*\n?[ \t]*\/\/ *(.*)/.exec(parsed.text.slice(statement.end)) ?? [];
+    if (value && VALUE.test(value)) claims.set(statement, value);
   }
   return claims;
 }

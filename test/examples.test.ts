@@ -48,7 +48,7 @@ describe("what is held against an example", () => {
 
   test("a value behind a statement, of one line or several, or behind a declaration", async () => {
     await run(
-      "half(6) // 3\nconst x: number = half(5); // 2.5\nhalf(1) // is less\nhalf(\n  8,\n) // 4",
+      "half(6) // 3\nconst x: number = half(5); // 2.5\nhalf(1) // is less\nhalf(\n  8,\n)\n// 4",
       scope,
     );
     await expect(run("half(6) // 4", scope)).rejects.toThrow("expected 3 to deeply equal 4");

@@ -34,7 +34,7 @@ export function unrelatedWithin(bits: number): Float64Array {
  * most the probability `falseMatchRate` (Bonferroni: each comparison gets an equal part of it).
  *
  * @returns bits; -1 when not even equal fingerprints are rare enough
- * @example largestDistance(unrelatedWithin(128), 0.001, 10_000 * 5) // 31
+ * @example largestDistance(unrelatedWithin(128), 0.001, 10_000 * 5) // 27
  */
 export function largestDistance(within: Float64Array, falseMatchRate: number, comparisons: number): number {
   const allowed = falseMatchRate / Math.max(1, comparisons);

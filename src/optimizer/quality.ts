@@ -30,7 +30,7 @@ const HARMLESS_REPETITION = 1 / 3;
  * Share of a text's runs of six tokens that occurred before in its last 16,384 characters.
  *
  * @returns 0..1; 0 for texts too short to tell
- * @example repetition("no ".repeat(100)) // 0.989...
+ * @example repetition("no ".repeat(100)) // 0.99
  */
 export function repetition(text: string): number {
   const tokens = new Int32Array(TAIL_CHARACTERS);

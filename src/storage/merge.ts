@@ -52,7 +52,7 @@ function addLists(left: readonly number[], right: readonly number[]): readonly n
  * @example
  * mergeDocument({ id: "a", schemaVersion: 1, createdAt: "2026-01-01", updatedAt: "2026-01-02", counts: { calls: 1 } },
  *   { id: "a", schemaVersion: 1, updatedAt: "2026-01-03", counts: { calls: 1 } })
- * // { id: "a", ..., updatedAt: "2026-01-03", counts: { calls: 2 } }
+ * // { id: "a", schemaVersion: 1, createdAt: "2026-01-01", updatedAt: "2026-01-03", counts: { calls: 2 } }
  */
 export function mergeDocument(
   current: StoredRecord | undefined,
