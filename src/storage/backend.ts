@@ -39,6 +39,8 @@ export interface Memory {
 export interface Backend {
   readonly location: string;
   readonly abilities: StoreAbilities;
+  /** Version of what is written. */
+  readonly schemaVersion: number;
   /** How long writes wait for a store out of reach before they reject, in milliseconds. */
   readonly patienceMs: number;
   /** Reads all documents. */

@@ -17,3 +17,10 @@ export type {
   StoreAbilities,
   StoreEvent,
 } from "./store.js";
+export {
+  exportStore,
+  type ImportOptions,
+  importStore,
+  type TransferOptions,
+  type TransferProgress,
+} from "./transfer.js";

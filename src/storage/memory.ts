@@ -1,6 +1,6 @@
 /** A store that lives as long as its process: for tests, for `store: false`, and where nothing can be written. */
 import { OptimizerError } from "../errors.js";
-import type { RequestRecord } from "../records.js";
+import { type RequestRecord, SCHEMA_VERSION } from "../records.js";
 import type { Backend } from "./backend.js";
 import { QueuedStore, type StoreOptions } from "./queuedStore.js";
 import { matchesQuery } from "./requestQuery.js";
@@ -37,6 +37,7 @@ function memoryBackend(maxRequests: number): Backend {
   return {
     location: "memory",
     abilities: { durable: false, sharedByProcesses: false, sharedByMachines: false },
+    schemaVersion: SCHEMA_VERSION,
     patienceMs: 0,
     load: async () => {},
     commit: async (operations, memory) => {

@@ -2,7 +2,6 @@
 import { OptimizerError } from "../errors.js";
 import { type Logger, silentLogger } from "../logger.js";
 import type { Counts, RequestRecord } from "../records.js";
-import { SCHEMA_VERSION } from "../records.js";
 import type { Backend, Memory, QueuedOperation, QueuedRequest } from "./backend.js";
 import { CommitQueue } from "./commitQueue.js";
 import { DocumentTable } from "./documentTable.js";
@@ -28,8 +27,6 @@ export interface StoreOptions extends RequestTextOptions {
   /** Writes are refused while this many bytes wait for a store out of reach. Default 64 MiB. */
   readonly maxQueuedBytes?: number;
 }
-
-export const DOCUMENT_KINDS: readonly DocumentKind[] = ["settings", "profiles", "rules", "templates"];
 
 /** Request ids remembered so that a request is not appended twice. */
 const RECENT_REQUESTS = 20_000;
@@ -226,8 +223,12 @@ export class QueuedStore implements OptimizerStore {
   }
 
   #stamp<K extends DocumentKind>(kind: K, change: Change<Documents[K]>): StampedChange {
-    if (typeof change.id !== "string" || change.id === "") {
-      throw invalidChange(kind, `its id is ${JSON.stringify(change.id)}`, "Give it a non-empty string.");
+    if (typeof change.id !== "string" || !isStorableId(change.id)) {
+      throw invalidChange(
+        kind,
+        `its id is ${JSON.stringify(change.id)}`,
+        "Give it a string of 1 to 512 characters without NUL and lone surrogates.",
+      );
     }
     assertFinite(kind, change.id, (change.counts ?? {}) as Counts);
     const current = this.get(kind, change.id);
@@ -237,7 +238,7 @@ export class QueuedStore implements OptimizerStore {
     return {
       ...rest,
       counts: change.counts as Counts | undefined,
-      schemaVersion: SCHEMA_VERSION,
+      schemaVersion: this.#backend.schemaVersion,
       // A writer that has seen the present document comes after it, even when its clock was put back.
       updatedAt: current !== undefined && current.updatedAt > updatedAt ? current.updatedAt : updatedAt,
       ...(current === undefined || (createdAt !== undefined && createdAt < current.createdAt)
@@ -305,6 +306,11 @@ export class QueuedStore implements OptimizerStore {
     this.#lastWarning = message;
     this.#logger.warn(message);
   }
+}
+
+/** PostgreSQL keeps no NUL and no half characters, and its index entries are limited. */
+function isStorableId(id: string): boolean {
+  return id.length > 0 && id.length <= 512 && !id.includes("\0") && Buffer.from(id).toString() === id;
 }
 
 function assertFinite(kind: string, id: string, counts: Counts): void {

@@ -10,3 +10,9 @@ export function matchesQuery(request: RequestRecord, query: RequestQuery): boole
     (query.templateId === undefined || request.templateId === query.templateId)
   );
 }
+
+/** Start of a request in milliseconds since 1970; 0 when its time cannot be read. */
+export function startOf(request: RequestRecord): number {
+  const time = Date.parse(request.at);
+  return Number.isNaN(time) ? 0 : time;
+}

@@ -23,6 +23,7 @@ export interface Documents {
   readonly settings: SettingRecord;
 }
 export type DocumentKind = keyof Documents;
+export const DOCUMENT_KINDS: readonly DocumentKind[] = ["settings", "profiles", "rules", "templates"];
 
 /**
  * A change to one document: `counts` hold increments, other fields new values; absent fields stay. The store
@@ -38,7 +39,10 @@ type DeepPartial<T> = T extends readonly unknown[] | number
   ? T
   : { readonly [K in keyof T]?: DeepPartial<T[K]> };
 
-/** Which requests to read: in the order they were stored, newest last unless `newestFirst`. */
+/**
+ * Which requests to read: oldest first unless `newestFirst`, in the order they were stored (memory, JSON) or began
+ * (servers).
+ */
 export interface RequestQuery {
   /** ISO 8601, inclusive. */
   readonly since?: string;

@@ -40,6 +40,10 @@ export interface JsonBackendOptions extends JsonMaintenance, DamageContext {
   readonly schemaVersion: number;
   /** Names this process in the change log. */
   readonly writer: string;
+  /** Carries an older store to this version first; writes wait for it. */
+  readonly migrate?: () => Promise<void>;
+  /** This is the place that a store is being carried to, or from: `store.json` says so later. */
+  readonly isMigration?: boolean;
 }
 
 /** Templates smaller than this in sum are written whenever the store is closed, in bytes. */
@@ -50,6 +54,7 @@ export class JsonBackend implements Backend {
   readonly location: string;
   readonly abilities = { durable: true, sharedByProcesses: true, sharedByMachines: false };
   readonly patienceMs = 0;
+  readonly schemaVersion: number;
   readonly #options: JsonBackendOptions;
   readonly #folder: string;
   readonly #templates: string;
@@ -65,10 +70,12 @@ export class JsonBackend implements Backend {
   #retainAt = 0;
   #maintaining: Promise<void> | null = null;
   #storeFileTime = Number.NaN;
+  readonly #prepared: Promise<void>;
 
   constructor(options: JsonBackendOptions) {
     this.#options = options;
     this.location = options.folder;
+    this.schemaVersion = options.schemaVersion;
     this.#folder = join(options.folder, `v${options.schemaVersion}`);
     this.#templates = join(this.#folder, "templates");
     const warn = (message: string) => options.logger.warn(message);
@@ -82,10 +89,12 @@ export class JsonBackend implements Backend {
     const small = (kind: DocumentKind) => smallDocuments(join(this.#folder, `${kind}.json`), kind, options);
     this.#small = { settings: small("settings"), profiles: small("profiles"), rules: small("rules") };
     this.#retainAt = options.now() + 60_000;
+    if (options.migrate === undefined) this.#makeFolders();
+    this.#prepared = options.migrate?.().then(() => this.#makeFolders()) ?? Promise.resolve();
+    this.#prepared.catch(() => {});
   }
 
-  /** Makes the folders of this version. Synchronous, so that appending may begin at once. */
-  prepare(): void {
+  #makeFolders(): void {
     for (const folder of [
       this.#folder,
       ...["changes", "requests", "templates"].map((name) => join(this.#folder, name)),
@@ -100,7 +109,8 @@ export class JsonBackend implements Backend {
   }
 
   async load(memory: Memory): Promise<void> {
-    await this.#ensureStoreFile();
+    await this.#prepared;
+    if (!this.#options.isMigration) await this.#ensureStoreFile();
     for (let attempt = 1; ; attempt++) {
       if (await this.#read(memory, attempt === LOAD_ATTEMPTS)) break;
     }
@@ -120,6 +130,11 @@ export class JsonBackend implements Backend {
   }
 
   async append(requests: readonly QueuedRequest[]): Promise<Committed> {
+    try {
+      await this.#prepared;
+    } catch (error) {
+      return { stored: 0, error };
+    }
     const refusal = await this.#checkVersion();
     if (refusal !== null) return { stored: 0, error: refusal };
     return this.#requests.append(requests.map(({ text }) => text));
@@ -229,6 +244,7 @@ export class JsonBackend implements Backend {
 
   /** A process with a newer package may have carried the store to its version meanwhile. */
   async #checkVersion(): Promise<OptimizerError | null> {
+    if (this.#options.isMigration) return null;
     const time = await stat(join(this.location, STORE_FILE)).then(
       ({ mtimeMs, ino }) => mtimeMs + ino,
       (error: unknown) => (fileErrorCode(error) === "ENOENT" ? 0 : Number.NaN),

@@ -1,0 +1,137 @@
+/**
+ * What runs inside Redis, so that each step is atomic. Keys, all under the store's prefix:
+ * `meta` (hash: schemaVersion), `version` (counter), `changes` (sorted set: "kind id" by the version of its last
+ * change), `removed` (sorted set: the same by time of removal), `doc:<kind> <id>` (hash), `writer:<id>` (last
+ * operation of a process), `requests` (hash: JSON by id), `requestTimes` (sorted set: id by start in milliseconds).
+ *
+ * KEYS[1] is `meta`, for routing; ARGV[1] is the prefix. In a cluster the prefix needs a hash tag, e.g. "{opt}:".
+ */
+
+/** A document as a flat list, or "" when there is none. */
+const READ = `
+local function read(p, member)
+  local doc = redis.call('HGETALL', p .. 'doc:' .. member)
+  return doc
+end
+`;
+
+/** ARGV: prefix, writer, operations as JSON. Returns [member, document] for each document touched. */
+export const APPLY: string = `${READ}
+local p, writer = ARGV[1], ARGV[2]
+local operations = cjson.decode(ARGV[3])
+local last = tonumber(redis.call('GET', p .. 'writer:' .. writer) or '0')
+
+local function sum(left, right)
+  local l, r = string.sub(left, 1, 1) == '[', string.sub(right, 1, 1) == '['
+  if left == '{}' or right == '{}' or l ~= r then return left end
+  if not l then return string.format('%.17g', tonumber(left) + tonumber(right)) end
+  local a, b, out = cjson.decode(left), cjson.decode(right), {}
+  for i = 1, math.max(#a, #b) do out[i] = string.format('%.17g', (a[i] or 0) + (b[i] or 0)) end
+  return '[' .. table.concat(out, ',') .. ']'
+end
+
+local function touch(member)
+  redis.call('ZADD', p .. 'changes', redis.call('INCR', p .. 'version'), member)
+end
+
+local function merge(key, member, op)
+  local old = redis.call('HGET', key, 'updatedAt')
+  if not old and not op.createdAt then return end
+  if old and op.type == 'create' then return end
+  local isLater = not old or op.updatedAt >= old
+  if isLater then redis.call('HSET', key, 'updatedAt', op.updatedAt, 'schemaVersion', op.schemaVersion) end
+  local created = redis.call('HGET', key, 'createdAt')
+  if op.createdAt and (not created or op.createdAt < created) then redis.call('HSET', key, 'createdAt', op.createdAt) end
+  for name, text in pairs(op.fields) do
+    if isLater then redis.call('HSET', key, 'f:' .. name, text) else redis.call('HSETNX', key, 'f:' .. name, text) end
+  end
+  for path, value in pairs(op.counts) do
+    local present = redis.call('HGET', key, 'c:' .. path)
+    redis.call('HSET', key, 'c:' .. path, present and sum(present, value) or value)
+  end
+  redis.call('HSET', key, 'writer', writer)
+  redis.call('ZREM', p .. 'removed', member)
+  touch(member)
+end
+
+for _, op in ipairs(operations) do
+  if op.sequence > last then
+    last = op.sequence
+    local key = p .. 'doc:' .. op.member
+    if op.type ~= 'remove' then
+      merge(key, op.member, op)
+    elseif redis.call('DEL', key) == 1 then
+      redis.call('ZADD', p .. 'removed', redis.call('TIME')[1], op.member)
+      touch(op.member)
+    end
+  end
+end
+redis.call('SET', p .. 'writer:' .. writer, string.format('%.17g', last), 'EX', 86400)
+
+local seen, results = {}, {}
+for _, op in ipairs(operations) do
+  if not seen[op.member] then
+    seen[op.member] = true
+    results[#results + 1] = { op.member, read(p, op.member) }
+  end
+end
+return results
+`;
+
+/** ARGV: prefix, last version known, limit. Returns [version of the store, [member, version, document]...]. */
+export const CHANGES: string = `${READ}
+local p = ARGV[1]
+local found = redis.call('ZRANGEBYSCORE', p .. 'changes', '(' .. ARGV[2], '+inf', 'WITHSCORES', 'LIMIT', 0, ARGV[3])
+local results = { redis.call('GET', p .. 'version') or '0' }
+for i = 1, #found, 2 do
+  results[#results + 1] = { found[i], found[i + 1], read(p, found[i]) }
+end
+return results
+`;
+
+/** ARGV: prefix, then id, start in milliseconds and JSON of each request. */
+export const APPEND = `
+local p = ARGV[1]
+for i = 2, #ARGV, 3 do
+  if redis.call('HSETNX', p .. 'requests', ARGV[i], ARGV[i + 2]) == 1 then
+    redis.call('ZADD', p .. 'requestTimes', ARGV[i + 1], ARGV[i])
+  end
+end
+return #ARGV
+`;
+
+/** ARGV: prefix, "1" for newest first, from, to, offset, limit. Returns time and JSON of each request. */
+export const REQUESTS = `
+local p = ARGV[1]
+local command = ARGV[2] == '1' and 'ZREVRANGEBYSCORE' or 'ZRANGEBYSCORE'
+local found = redis.call(command, p .. 'requestTimes', ARGV[3], ARGV[4], 'WITHSCORES', 'LIMIT', ARGV[5], ARGV[6])
+local results = {}
+for i = 1, #found, 2 do
+  results[#results + 1] = found[i + 1]
+  results[#results + 1] = redis.call('HGET', p .. 'requests', found[i]) or ''
+end
+return results
+`;
+
+/**
+ * ARGV: prefix, start in milliseconds before which requests go, number of requests kept, time of removal in seconds
+ * before which traces of removed documents go. Removes at most 1,000 of each, and returns how many requests.
+ */
+export const RETAIN = `
+local p = ARGV[1]
+local old = redis.call('ZRANGEBYSCORE', p .. 'requestTimes', '-inf', '(' .. ARGV[2], 'LIMIT', 0, 1000)
+if #old == 0 then
+  local excess = redis.call('ZCARD', p .. 'requestTimes') - tonumber(ARGV[3])
+  if excess > 0 then old = redis.call('ZRANGE', p .. 'requestTimes', 0, math.min(excess, 1000) - 1) end
+end
+if #old > 0 then
+  redis.call('ZREM', p .. 'requestTimes', unpack(old))
+  redis.call('HDEL', p .. 'requests', unpack(old))
+end
+local gone = redis.call('ZRANGEBYSCORE', p .. 'removed', '-inf', ARGV[4], 'LIMIT', 0, 1000)
+if #gone > 0 then
+  redis.call('ZREM', p .. 'changes', unpack(gone))
+  redis.call('ZREM', p .. 'removed', unpack(gone))
+end
+return #old
+`;
