@@ -32,13 +32,13 @@ export function parseBody(body: string): Record<string, unknown> {
 
 /** Type of a field in Go's words, and whether a value has it. */
 const fieldTypes = {
-  string: { go: "string", fits: (value: unknown) => typeof value === "string" },
-  boolean: { go: "bool", fits: (value: unknown) => typeof value === "boolean" },
-  messages: { go: "[]api.Message", fits: Array.isArray },
-  tools: { go: "api.Tools", fits: Array.isArray },
+  string: { go: "string", fits: (value: unknown): boolean => typeof value === "string" },
+  boolean: { go: "bool", fits: (value: unknown): boolean => typeof value === "boolean" },
+  messages: { go: "[]api.Message", fits: (value: unknown): boolean => Array.isArray(value) },
+  tools: { go: "api.Tools", fits: (value: unknown): boolean => Array.isArray(value) },
   options: {
     go: "map[string]interface {}",
-    fits: (value: unknown) => typeof value === "object" && !Array.isArray(value),
+    fits: (value: unknown): boolean => typeof value === "object" && !Array.isArray(value),
   },
 } as const;
 

@@ -1,7 +1,17 @@
 import { wellFormed } from "./wellFormed.js";
 
 /** How a template writes a text: by name, so that it can be kept. */
-export type TextForm = keyof typeof textForms;
+export type TextForm =
+  | "asIs"
+  | "trimmed"
+  | "trimmedStart"
+  | "trimmedEnd"
+  | "asciiTrimmed"
+  | "asciiTrimmedStart"
+  | "asciiTrimmedEnd"
+  | "json"
+  | "jsonHtml"
+  | "jsonAscii";
 
 const asciiSpace = " \\t\\n\\v\\f\\r";
 const startOf = new RegExp(`^[${asciiSpace}]+`);
@@ -9,21 +19,21 @@ const endOf = new RegExp(`[${asciiSpace}]+$`);
 const jsonBody = (text: string): string => JSON.stringify(text).slice(1, -1);
 
 /** From the plainest to the strangest; a form is what it makes of a text. */
-export const textForms = {
-  asIs: (text: string) => text,
+export const textForms: Readonly<Record<TextForm, (text: string) => string>> = {
+  asIs: (text) => text,
   /** Jinja's `trim`, Go's `TrimSpace`. */
-  trimmed: (text: string) => text.trim(),
-  trimmedStart: (text: string) => text.trimStart(),
-  trimmedEnd: (text: string) => text.trimEnd(),
+  trimmed: (text) => text.trim(),
+  trimmedStart: (text) => text.trimStart(),
+  trimmedEnd: (text) => text.trimEnd(),
   /** Trimming that does not know U+00A0 and its like. */
-  asciiTrimmed: (text: string) => text.replace(startOf, "").replace(endOf, ""),
-  asciiTrimmedStart: (text: string) => text.replace(startOf, ""),
-  asciiTrimmedEnd: (text: string) => text.replace(endOf, ""),
+  asciiTrimmed: (text) => text.replace(startOf, "").replace(endOf, ""),
+  asciiTrimmedStart: (text) => text.replace(startOf, ""),
+  asciiTrimmedEnd: (text) => text.replace(endOf, ""),
   /** Inside a JSON string, as Llama 3 shows results of tools. */
   json: jsonBody,
-  jsonHtml: (text: string) => escapeHtml(jsonBody(text)),
-  jsonAscii: (text: string) => escapeNonAscii(jsonBody(text)),
-} as const satisfies Record<string, (text: string) => string>;
+  jsonHtml: (text) => escapeHtml(jsonBody(text)),
+  jsonAscii: (text) => escapeNonAscii(jsonBody(text)),
+};
 
 /** @example writeText("trimmed", " a ") // "a" */
 export function writeText(form: TextForm, text: string): string {
