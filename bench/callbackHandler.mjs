@@ -8,7 +8,7 @@ import { awaitAllCallbacks } from "@langchain/core/callbacks/promises";
 import { FakeListChatModel } from "@langchain/core/utils/testing";
 import { OptimizerCallbackHandler } from "../dist/callbacks/optimizerCallbackHandler.js";
 
-const store = { location: "nowhere", append: async () => {} };
+const store = { location: "nowhere", append: async () => {}, merge: async () => {} };
 const atOnce = new OptimizerCallbackHandler({ store });
 const queued = new OptimizerCallbackHandler({ store });
 queued.awaitHandlers = false;
