@@ -1,0 +1,1 @@
+export async function batchBench(_: { short: boolean; model: string }): Promise<void> {}
