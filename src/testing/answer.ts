@@ -105,9 +105,8 @@ async function reply(
   }
   const streamed = question.body.stream !== false;
   const limit = outputLimit(options.num_predict as number | undefined, slot.numCtx, state.generation);
-  if (failure?.kind === "emptyNotDone" || limit === 0) {
-    return streamed ? exchange.end() : exchange.json(200, zeroReply(endpoint));
-  }
+  const nothing = (): void => (streamed ? exchange.end() : exchange.json(200, zeroReply(endpoint)));
+  if (failure?.kind === "emptyNotDone") return nothing();
 
   const events = slot.runner.generate({
     tokens,
@@ -152,6 +151,7 @@ async function reply(
     }
   }
   if (exchange.signal.aborted) return;
+  if (limit === 0) return nothing();
   if (failure)
     return fail(exchange, question, failure, replyRecord(endpoint, name, state.clock.now(), whole.part()));
   if (!end) return exchange.destroy();
