@@ -1,5 +1,5 @@
 import { byteSymbol, decodeToken } from "./byteAlphabet.js";
-import { eachRun, type PieceEncoder, WordCounts } from "./encoder.js";
+import { type PieceEncoder, WordCounts } from "./encoder.js";
 import { MergeQueue } from "./mergeQueue.js";
 import { PairTable } from "./pairTable.js";
 import { preTokenizer } from "./patterns.js";
@@ -63,10 +63,7 @@ export class BytePairEncoder extends MergeQueue implements PieceEncoder {
         total += known;
         return;
       }
-      let count = 0;
-      eachRun(word, (run) => {
-        count += this.countWord(run);
-      });
+      const count = this.countWord(word);
       this.known.set(word, count);
       total += count;
     });
@@ -74,9 +71,7 @@ export class BytePairEncoder extends MergeQueue implements PieceEncoder {
   }
 
   encode(piece: string, ids: number[]): void {
-    this.split(this.escape(piece), (word) => {
-      eachRun(word, (run) => this.encodeWord(run, ids));
-    });
+    this.split(this.escape(piece), (word) => this.encodeWord(word, ids));
   }
 
   private escape(piece: string): string {

@@ -6,24 +6,6 @@ export interface PieceEncoder {
   encode(piece: string, ids: number[]): void;
 }
 
-/** Longer runs without any break are cut: bounds memory, and costs at most a token or two per cut. */
-export const LONGEST_RUN = 65_536;
-
-/** Cuts at most every {@link LONGEST_RUN} UTF-16 units, never inside a surrogate pair. */
-export function eachRun(text: string, visit: (run: string) => void): void {
-  if (text.length <= LONGEST_RUN) {
-    visit(text);
-    return;
-  }
-  let start = 0;
-  while (start < text.length) {
-    let end = Math.min(start + LONGEST_RUN, text.length);
-    if (end < text.length && isHighSurrogate(text.charCodeAt(end - 1))) end--;
-    visit(text.slice(start, end));
-    start = end;
-  }
-}
-
 export function isHighSurrogate(unit: number): boolean {
   return unit >= 0xd800 && unit <= 0xdbff;
 }

@@ -9,8 +9,8 @@ import { hashText, SegmentMemo } from "./segmentMemo.js";
 
 /** Longer texts go to the worker whole: splitting and hashing a million characters takes 3 ms. */
 const LONGEST_ON_MAIN = 1_000_000;
-/** A long text is posted in parts of this many UTF-16 units, about 1 ms each. */
-const PART = 500_000;
+/** A long text is posted in parts of this many UTF-16 units, 0.5 ms each. */
+const PART = 250_000;
 /** A worker that keeps dying (out of memory) is given up. */
 const MOST_CRASHES = 3;
 

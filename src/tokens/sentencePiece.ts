@@ -1,5 +1,5 @@
 import { byteName } from "./bytePairs.js";
-import { eachRun, type PieceEncoder, WordCounts } from "./encoder.js";
+import { type PieceEncoder, WordCounts } from "./encoder.js";
 import { MergeQueue } from "./mergeQueue.js";
 import type { Vocabulary } from "./vocabulary.js";
 
@@ -57,7 +57,7 @@ export class SentencePieceEncoder extends MergeQueue implements PieceEncoder {
       visit(text.slice(start, index));
       start = index;
     }
-    if (start < text.length) eachRun(text.slice(start), visit);
+    if (start < text.length) visit(text.slice(start));
   }
 
   /** Tokens of a word; their ids are appended unless `ids` is null. */

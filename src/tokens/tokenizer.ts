@@ -1,16 +1,10 @@
+import { blocks, isLongBlock } from "./blocks.js";
 import { BytePairEncoder } from "./bytePairs.js";
 import { ControlTokens } from "./controlTokens.js";
-import { isHighSurrogate, type PieceEncoder } from "./encoder.js";
+import type { PieceEncoder } from "./encoder.js";
 import { SentencePieceEncoder } from "./sentencePiece.js";
 import type { Vocabulary } from "./vocabulary.js";
 import { wellFormed } from "./wellFormed.js";
-
-/** Text is worked off in blocks of about this many UTF-16 units, 5-20 ms each, so that short jobs get in between. */
-const BLOCK = 65_536;
-/** How far before the end of a block a place is looked for where cutting changes nothing. */
-const LOOKBACK = 4_096;
-/** Between a letter and a space with a letter behind it, or a letter and Chinese punctuation, every pattern splits. */
-const SAFE_CUT = /\p{L}(?= \p{L}|[。，、！？])/gu;
 
 /** A model's tokenizer. Ids are its vocabulary's; the bos that a server adds by itself is not included. */
 export class Tokenizer {
@@ -47,7 +41,7 @@ export class Tokenizer {
       }
       for (const block of blocks(part.text)) {
         total += this.encoder.count(block);
-        if (block.length > BLOCK / 2) yield;
+        if (isLongBlock(block)) yield;
       }
     }
     return total;
@@ -70,23 +64,4 @@ export class Tokenizer {
       else yield part;
     }
   }
-}
-
-function* blocks(text: string): Generator<string> {
-  let start = 0;
-  while (text.length - start > BLOCK) {
-    const end = start + cutIn(text.slice(start, start + BLOCK));
-    yield text.slice(start, end);
-    start = end;
-  }
-  if (start < text.length) yield start === 0 ? text : text.slice(start);
-}
-
-/** Where to cut a block: as late as possible where it changes nothing, or at its end. */
-function cutIn(block: string): number {
-  const from = block.length - LOOKBACK;
-  let cut = 0;
-  for (const match of block.slice(from).matchAll(SAFE_CUT)) cut = from + match.index + match[0].length;
-  if (cut > 0) return cut;
-  return isHighSurrogate(block.charCodeAt(block.length - 1)) ? block.length - 1 : block.length;
 }

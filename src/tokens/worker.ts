@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { type MessagePort, parentPort } from "node:worker_threads";
 import writeFileAtomic from "write-file-atomic";
 import { OptimizerError } from "../errors.js";
+import { blocks } from "./blocks.js";
 import { countO200k } from "./o200k.js";
 import type { Answers, Reply, Request } from "./protocol.js";
 import { Tokenizer } from "./tokenizer.js";
@@ -49,7 +50,7 @@ async function answer(request: Request): Promise<Answers[keyof Answers]> {
     case "encode":
       return loaded(request.digest).encode(textsOf(request.id, [request.text])[0] as string);
     case "estimate":
-      return countO200k(textsOf(request.id, [request.text])[0] as string);
+      return estimateGently(textsOf(request.id, [request.text])[0] as string);
     case "part":
       return null;
   }
@@ -69,8 +70,21 @@ async function countGently(tokenizer: Tokenizer, text: string): Promise<number> 
   for (;;) {
     const step = steps.next();
     if (step.done) return step.value;
-    await new Promise((resolve) => setImmediate(resolve));
+    await letOthersIn();
   }
+}
+
+async function estimateGently(text: string): Promise<number> {
+  let total = 0;
+  for (const block of blocks(text)) {
+    total += countO200k(block);
+    await letOthersIn();
+  }
+  return total;
+}
+
+function letOthersIn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 async function loadFile(digest: string, file: string): Promise<readonly string[] | null> {

@@ -1,7 +1,7 @@
 /**
  * Counts against `prompt_eval_count` of real servers: 0 tokens off on the Qwen, Llama 3 and SmolLM2 tokenizers, within
- * 1 % on SentencePiece, after at most three probes and one reply per model. An engine older than llama.cpp's of early 2026
- * reads a literal `</s>` as text where newer ones take it for a control token; nobody else's text is affected.
+ * 1 % on SentencePiece, after at most three probes and one reply per model. An engine older than llama.cpp's of
+ * early 2026 reads a literal `</s>` as text where newer ones take it for a control token; nobody else's text is affected.
  *
  *   node scripts/ollama/serve.mjs -- npx vitest run --config vitest.live.config.ts test/live/tokens.live.test.ts
  */
@@ -30,7 +30,7 @@ const texts: Readonly<Record<string, string>> = {
     8,
   ),
   shell:
-    '#!/bin/sh\nset -eu\nfor f in $(ls -1 "$HOME"/*.txt | sort -r); do echo "${f##*/}" >> out.log 2>&1; done\n'.repeat(
+    '#!/bin/sh\nset -eu\nfor f in $(ls -1 "$HOME"/*.txt | sort -r); do echo "$f" >> out.log 2>&1; done\n'.repeat(
       5,
     ),
   "indented JSON": JSON.stringify(
@@ -139,7 +139,7 @@ for (const [version, variable] of [
     afterAll(() => pool.close());
 
     const post = async (path: string, body: object): Promise<Response> => {
-      const response = await fetch(origin + path, { method: "POST", body: JSON.stringify(body) });
+      const response = await fetch(`${origin}${path}`, { method: "POST", body: JSON.stringify(body) });
       if (!response.ok)
         throw new Error(`${path} answered ${response.status}: ${(await response.text()).slice(0, 300)}`);
       return response;

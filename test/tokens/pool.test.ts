@@ -2,13 +2,12 @@ import { execFile } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { monitorEventLoopDelay } from "node:perf_hooks";
 import { promisify } from "node:util";
+import type { Worker } from "node:worker_threads";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { TokenizerPool } from "../../src/tokens/index.js";
 import { Tokenizer } from "../../src/tokens/tokenizer.js";
-import { gpt2Show } from "./gpt2.js";
 import { showReply, vocabulary } from "./vocabularies.js";
 
 let pool = new TokenizerPool();
@@ -157,18 +156,35 @@ test("a script that awaits a count goes on, and one that is done ends", async ()
   expect(stdout.trim()).toBe("1");
 });
 
-test("loading a real vocabulary and counting 10 MB hardly blocks the main thread", async () => {
-  const reply = new Uint8Array(Buffer.from(JSON.stringify(gpt2Show()))).buffer;
-  const text = "It's a longer text, with numbers (42) and words; ".repeat(210_000);
-  text.charCodeAt(0);
-  const delay = monitorEventLoopDelay({ resolution: 1 });
-  delay.enable();
-  await pool.load("gpt2", async () => reply);
-  await pool.count("gpt2", text);
-  delay.disable();
-  // The bench prints the figure; on a busy machine the scheduler alone takes milliseconds.
-  expect(delay.percentile(50) / 1e6).toBeLessThan(20);
-}, 60_000);
+test("the reply of /api/show goes to the worker as it is, without a copy", async () => {
+  const reply = showReply("bytes");
+  await pool.load("a", async () => reply);
+  expect(reply.byteLength).toBe(0);
+});
+
+test("a thread that dies takes its tokenizers along, says so once, and is replaced", async () => {
+  const warnings: string[] = [];
+  await using own = new TokenizerPool({ logger: { warn: (message) => warnings.push(message) } });
+  const dies = async (): Promise<void> => {
+    await own.load("a", async () => showReply("bytes"));
+    const count = expect(own.count("a", "lorem ipsum ".repeat(200_000))).rejects.toMatchObject({
+      code: "TOKENIZER_FAILED",
+    });
+    await (own as unknown as { worker: Worker }).worker.terminate();
+    await count;
+  };
+  await dies();
+  expect(own.isReady("a")).toBe(false);
+  expect(warnings).toHaveLength(1);
+  await own.load("a", async () => showReply("bytes"));
+  expect(await own.count("a", "hello")).toBe(1);
+  await dies();
+  await dies();
+  // Three times is enough: it would go on like that.
+  await expect(own.load("a", async () => showReply("bytes"))).rejects.toMatchObject({
+    code: "TOKENIZER_FAILED",
+  });
+});
 
 describe("with a folder", () => {
   let folder = "";

@@ -110,6 +110,18 @@ test("SentencePiece puts a space before text, after control tokens too, and fall
   expect(read("é")).toEqual(["▁", "<0xC3>", "<0xA9>"]);
 });
 
+test.each([
+  ["byte-level", bytes],
+  ["SentencePiece", scores],
+  ["GPT-2", gpt2],
+])(
+  "a run of 100,000 characters costs a %s tokenizer at most a few tokens more than its parts",
+  (_, tokenizer) => {
+    const perThousand = tokenizer.count("l".repeat(1_000));
+    expect(Math.abs(tokenizer.count("l".repeat(100_000)) - 100 * perThousand)).toBeLessThanOrEqual(100);
+  },
+);
+
 test("add_space_prefix false is respected", () => {
   const plain = new Tokenizer(vocabulary("scores", { add_space_prefix: false }));
   expect(plain.count("hello")).toBe(1);
