@@ -110,7 +110,7 @@ export async function readText(request: IncomingMessage): Promise<string> {
 }
 
 /** JSON as Go writes it: angle brackets, ampersands and line separators are escaped. */
-export function goStringify(value: unknown): string {
+function goStringify(value: unknown): string {
   return JSON.stringify(value).replace(
     /[<>&\u2028\u2029]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,

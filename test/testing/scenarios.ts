@@ -27,7 +27,7 @@ export interface Calls {
   readonly origin: string;
 }
 
-export interface Fact {
+interface Fact {
   readonly status: number;
   /** A load takes 200 ms and more, a call on a loaded model a few. */
   readonly loaded?: boolean;
