@@ -55,6 +55,7 @@ export class Engine {
     call.signal?.throwIfAborted();
     const observer = new ReplyObserver(Date.now);
     const end = this.recorder.begin(plan, observer, startedAt);
+    endOnAbort(call.signal, end);
     try {
       return await this.answer(plan, observer, end);
     } catch (error) {
@@ -176,6 +177,14 @@ export class Engine {
     this.planner.close();
     await this.pool.close();
   }
+}
+
+/** A reader that was aborted while it held a chunk never asks for the next one: the call ends by the signal. */
+function endOnAbort(signal: AbortSignal | undefined, end: EndOfCall): void {
+  if (!signal) return;
+  const aborted = (): void => end(signal.reason);
+  signal.addEventListener("abort", aborted, { once: true });
+  void end.recorded.then(() => signal.removeEventListener("abort", aborted));
 }
 
 interface FirstLine {

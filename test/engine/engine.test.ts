@@ -252,6 +252,21 @@ describe("replies", () => {
     expect(generating()[0]?.aborted?.outputTokens).toBeLessThan(100);
   });
 
+  test("a call that is aborted while its reader holds a chunk is recorded", async () => {
+    await engine.close();
+    await server.close();
+    await start({
+      realTime: true,
+      loadMs: 1,
+      engine: scriptedEngine({ reply: { outputTokens: 500, chunkDelayMs: 10 } }),
+    });
+    const stop = new AbortController();
+    const reply = await engine.send(call({}, { signal: stop.signal }));
+    await reply.chunks[Symbol.asyncIterator]().next();
+    stop.abort();
+    expect((await reply.recorded).error).toBe("ABORTED");
+  });
+
   test("a call that does not stream is decided and recorded alike", async () => {
     const { text, record } = await finish(call({ stream: false }));
     expect(text).toBe("ok");
