@@ -25,7 +25,7 @@ import { type Configuration, configuration } from "../optimizer/configuration.js
 import type { CountSource } from "../records.js";
 import type { OptimizerStore } from "../storage/store.js";
 import { storeOf } from "../storage/storeOf.js";
-import { inAffinityOrder } from "./affinityBatch.js";
+import { inOrder, orderThatMatters } from "./affinityBatch.js";
 import { answerParameters, attachmentsHash, cacheKey } from "./cacheKey.js";
 import { CallSender } from "./callSender.js";
 import { engineOf } from "./engineOf.js";
@@ -217,16 +217,22 @@ export class OptimizedChatOllama extends TypedChatOllama {
     options: BatchOptions = {},
     batchOptions: RunnableBatchOptions = {},
   ): Promise<(AIMessageChunk | Error)[]> {
-    if (this.optimize === false) return super.batch(inputs, options, batchOptions);
+    const order = this.optimize === false ? null : orderThatMatters(inputs.map(promptText));
+    if (!order) return super.batch(inputs, options, batchOptions);
     const configs = this._getOptionsList(options, inputs.length);
-    const maxConcurrency = configs[0]?.maxConcurrency ?? batchOptions.maxConcurrency;
-    const prompts = inputs.map(promptText);
-    return inAffinityOrder(prompts, (order) =>
-      super.batch(
-        order.map((index) => inputs[index]!),
-        order.map((index) => ({ ...configs[index], maxConcurrency })),
-        batchOptions,
-      ),
+    const most = configs[0]?.maxConcurrency ?? batchOptions.maxConcurrency ?? Number.POSITIVE_INFINITY;
+    return inOrder(
+      order,
+      async (index) => {
+        try {
+          return await this.invoke(inputs[index]!, configs[index]);
+        } catch (error) {
+          if (batchOptions.returnExceptions) return error as Error;
+          throw error;
+        }
+      },
+      most,
+      workMs,
     );
   }
 
@@ -378,6 +384,13 @@ function promptText(input: BaseLanguageModelInput): string {
   } catch {
     return "";
   }
+}
+
+/** Reading the prompt and writing the reply, as the server says; what it waited is not in it. */
+function workMs(reply: AIMessageChunk | Error): number {
+  if (reply instanceof Error) return 0;
+  const { prompt_eval_duration: prompt, eval_duration: output } = reply.response_metadata as WireChunk;
+  return ((prompt ?? 0) + (output ?? 0)) / 1e6;
 }
 
 function joined(chunks: readonly AIMessageChunk[]): AIMessageChunk | undefined {

@@ -15,10 +15,10 @@ import { VERSION } from "../../src/chatModel/version.js";
 import { UpstreamError } from "../../src/errors.js";
 import type { DecisionRecord } from "../../src/records.js";
 import { memoryStore } from "../../src/storage/memory.js";
+import type { ScriptedCall } from "../../src/testing/index.js";
 import { type Bench, bench } from "./support.js";
 
-const echo = ({ messages }: { messages: readonly { content: string }[] }) =>
-  `You said ${messages.at(-1)?.content}`;
+const echo = ({ messages }: ScriptedCall) => `You said ${messages.at(-1)?.content}`;
 const decisionOf = (reply: Pick<AIMessage, "response_metadata">) =>
   reply.response_metadata.optimizer as DecisionRecord;
 
@@ -361,7 +361,7 @@ describe("batch", () => {
   const task = (name: string) => `${`You work on task ${name}. `.repeat(30)}Now do part `;
 
   test("sends calls that begin alike next to each other; results keep the caller's order", async () => {
-    await using b = await bench(({ messages }) => messages.at(-1)!.content.slice(-2));
+    await using b = await bench(({ messages }) => messages.at(-1)!.content!.slice(-2));
     const inputs = ["a", "b", "c", "a", "b", "c"].map((name, i) => `${task(name)}${name}${i}`);
     const replies = await b.model().batch(inputs, { maxConcurrency: 1 });
     expect(replies.map(({ text }) => text)).toEqual(["a0", "b1", "c2", "a3", "b4", "c5"]);

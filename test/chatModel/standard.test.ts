@@ -118,7 +118,7 @@ describe("output", () => {
   });
 
   test("a batch gives as many replies, in order", async () => {
-    await using b = await bench(({ messages }) => messages[0]!.content);
+    await using b = await bench(({ messages }) => messages[0]!.content ?? "");
     const inputs = ["a", "b", "c", "d"];
     expect((await b.model().batch(inputs)).map(({ text }) => text)).toEqual(inputs);
   });
