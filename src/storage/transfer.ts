@@ -166,7 +166,8 @@ function addDocument<K extends DocumentKind>(
   const current = store.get(kind, document.id);
   if (current === undefined || current.updatedAt <= document.updatedAt) return store.merge(kind, change);
   const { id, createdAt, counts } = document;
-  return store.merge(kind, { id, createdAt, counts } as unknown as Change<Documents[K]>);
+  const { updatedAt } = current;
+  return store.merge(kind, { id, createdAt, updatedAt, counts } as unknown as Change<Documents[K]>);
 }
 
 function assertReadable(found: number, known: number): void {

@@ -14,8 +14,8 @@ import { parseJson, type Through } from "./snapshotFile.js";
 const NAME = /^\d{8}\.jsonl$/;
 const FIRST = "00000001.jsonl";
 const CHUNK_BYTES = 256 * 1024;
-/** A replaced file is kept for so long, for writers that were just about to append to it, in milliseconds. */
-const SETTLE_MS = 30_000;
+/** A process that did not read for so long may have missed that a file was removed, in milliseconds. */
+const AWAY_MS = 15_000;
 
 /** A line of the log that is JSON, with its place. */
 export interface LoggedLine {
@@ -27,6 +27,7 @@ export interface LoggedLine {
 
 export class ChangeLog {
   readonly #folder: string;
+  readonly #settleMs: number;
   readonly #warn: (message: string) => void;
   readonly #positions = new Map<string, number>();
   #log: AppendLog | null = null;
@@ -36,8 +37,10 @@ export class ChangeLog {
   #lastRead = Date.now();
   #reading: Promise<unknown> = Promise.resolve();
 
-  constructor(folder: string, warn: (message: string) => void) {
+  /** @param settleMs a replaced file is kept for so long, for writers that were just about to append to it */
+  constructor(folder: string, settleMs: number, warn: (message: string) => void) {
     this.#folder = folder;
+    this.#settleMs = settleMs;
     this.#warn = warn;
   }
 
@@ -73,7 +76,7 @@ export class ChangeLog {
 
   async #read(onLine: (line: LoggedLine) => void): Promise<boolean> {
     const names = await this.#names();
-    const wasAway = Math.abs(Date.now() - this.#lastRead) > SETTLE_MS / 2;
+    const wasAway = Math.abs(Date.now() - this.#lastRead) > AWAY_MS;
     this.#lastRead = Date.now();
     for (const name of this.#positions.keys()) {
       if (names.includes(name)) continue;
@@ -96,6 +99,11 @@ export class ChangeLog {
     this.#lastRead = Date.now();
   }
 
+  /** Whether the log still begins at the beginning, so that it alone makes every document again. */
+  async isWhole(): Promise<boolean> {
+    return (await this.#names())[0] === FIRST;
+  }
+
   /** Bytes in all files. */
   async size(): Promise<number> {
     let bytes = 0;
@@ -114,7 +122,7 @@ export class ChangeLog {
     for (const name of names.slice(0, -1)) {
       const stats = await stat(join(this.#folder, name));
       const next = await stat(join(this.#folder, names[names.indexOf(name) + 1] ?? FIRST));
-      const isSettled = Date.now() - Math.max(stats.mtimeMs, next.birthtimeMs) > SETTLE_MS;
+      const isSettled = Date.now() - Math.max(stats.mtimeMs, next.birthtimeMs) > this.#settleMs;
       // What is still unread in a settled file is half a line of a process that died.
       if (!isSettled || through[name] === undefined) return;
       await unlink(join(this.#folder, name));

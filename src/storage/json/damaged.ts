@@ -9,6 +9,12 @@ export interface DamageContext {
   readonly now: () => number;
 }
 
+/** What to do about documents whose file is damaged. */
+export interface RecoveryContext extends DamageContext {
+  /** Whether the change log alone makes every document again. */
+  readonly isLogWhole: () => Promise<boolean>;
+}
+
 /**
  * Renames a damaged file to `name.damaged-<time>` and says so.
  *

@@ -10,12 +10,12 @@ import type { Committed } from "../commitQueue.js";
 import type { DocumentOperation } from "../merge.js";
 import type { DocumentKind, RequestQuery } from "../store.js";
 import { ChangeLog, type LoggedLine, positionIn } from "./changeLog.js";
-import { type DamageContext, setAside } from "./damaged.js";
+import { type DamageContext, type RecoveryContext, setAside } from "./damaged.js";
 import { fileErrorCode, writeFailure } from "./failure.js";
 import { assertRealFolder, FOLDER_MODE } from "./folder.js";
 import { type HeldLock, underLock } from "./lock.js";
 import { RequestLog, type Retention } from "./requestLog.js";
-import { smallDocuments } from "./smallDocuments.js";
+import { emptySnapshot, smallDocuments } from "./smallDocuments.js";
 import type { SnapshotFile, Through } from "./snapshotFile.js";
 import { readStoreFile, STORE_FILE, writeStoreFile } from "./storeFile.js";
 import { readShardIndex, readShards, type ShardIndex, writeShards } from "./templateShards.js";
@@ -33,6 +33,8 @@ export interface JsonMaintenance {
   /** How often old requests are removed, in milliseconds. Default 10 minutes. */
   readonly retainMs?: number;
   readonly retention?: Retention;
+  /** A file of the change log that was replaced is kept for so long, in milliseconds. Default 30,000. */
+  readonly settleMs?: number;
 }
 
 export interface JsonBackendOptions extends JsonMaintenance, DamageContext {
@@ -60,6 +62,7 @@ export class JsonBackend implements Backend {
   readonly #templates: string;
   readonly #changes: ChangeLog;
   readonly #requests: RequestLog;
+  readonly #recovery: RecoveryContext;
   readonly #small: Record<(typeof SMALL_KINDS)[number], Low<SnapshotFile>>;
   #shards: ShardIndex | null = null;
   /** False while memory is not the sum of the log up to our position: no snapshot may be made of it. */
@@ -79,14 +82,16 @@ export class JsonBackend implements Backend {
     this.#folder = join(options.folder, `v${options.schemaVersion}`);
     this.#templates = join(this.#folder, "templates");
     const warn = (message: string) => options.logger.warn(message);
-    this.#changes = new ChangeLog(join(this.#folder, "changes"), warn);
+    this.#changes = new ChangeLog(join(this.#folder, "changes"), options.settleMs ?? 30_000, warn);
     this.#requests = new RequestLog({
       folder: join(this.#folder, "requests"),
       segmentBytes: options.segmentBytes ?? 8 * 1024 * 1024,
       now: options.now,
       warn,
     });
-    const small = (kind: DocumentKind) => smallDocuments(join(this.#folder, `${kind}.json`), kind, options);
+    this.#recovery = { ...options, isLogWhole: () => this.#changes.isWhole() };
+    const small = (kind: DocumentKind) =>
+      smallDocuments(join(this.#folder, `${kind}.json`), kind, this.#recovery);
     this.#small = { settings: small("settings"), profiles: small("profiles"), rules: small("rules") };
     this.#retainAt = options.now() + 60_000;
     if (options.migrate === undefined) this.#makeFolders();
@@ -177,9 +182,10 @@ export class JsonBackend implements Backend {
   /** False when another process replaced files while we read them. */
   async #read(memory: Memory, isLastAttempt: boolean): Promise<boolean> {
     const through = new Map<DocumentKind, Through>();
-    this.#shards = await readShardIndex(this.#templates, this.#options);
+    this.#shards = await readShardIndex(this.#templates, this.#recovery);
     for (const kind of SMALL_KINDS) {
       const low = this.#small[kind];
+      low.data = emptySnapshot(kind);
       await low.read();
       through.set(kind, low.data.through);
       const ids = new Set<string>();
@@ -193,21 +199,22 @@ export class JsonBackend implements Backend {
     if (!(await this.#readTemplates(memory, through)) && !isLastAttempt) return false;
     this.#changes.rewind([...through.values()]);
     const wasRead = await this.#changes.read((line) => this.#apply(line, memory, through));
-    const now = await readShardIndex(this.#templates, this.#options);
+    const now = await readShardIndex(this.#templates, this.#recovery);
     return (wasRead && now?.snapshot === this.#shards?.snapshot) || isLastAttempt;
   }
 
   async #readTemplates(memory: Memory, through: Map<DocumentKind, Through>): Promise<boolean> {
-    through.set("templates", this.#shards?.through ?? {});
     const ids = new Set<string>();
     const put = (id: string, text: string) => {
       ids.add(id);
       memory.put("templates", id, text);
     };
-    const isWhole =
-      this.#shards === null || (await readShards(this.#templates, this.#shards, put, this.#options));
+    const state =
+      this.#shards === null ? "whole" : await readShards(this.#templates, this.#shards, put, this.#recovery);
+    if (state === "damaged") ids.clear();
+    through.set("templates", (state !== "damaged" && this.#shards?.through) || {});
     memory.keepOnly("templates", ids);
-    return isWhole;
+    return state !== "gone";
   }
 
   /** Brings what was appended since into memory; reads everything anew after a long absence. */
@@ -290,9 +297,8 @@ export class JsonBackend implements Backend {
       if (isFoldDue) {
         const isFull = (await this.#changes.size()) > this.#compactBytes;
         if (isFull) await this.#changes.rotate();
-        await this.#fold(memory, lock, isFull);
-        if (isFull && lock.isHeld() && this.#shards !== null)
-          await this.#changes.removeFolded(this.#shards.through);
+        const folded = await this.#fold(memory, lock, isFull);
+        if (isFull && folded !== null && lock.isHeld()) await this.#changes.removeFolded(folded);
       }
       const now = this.#options.now();
       if (now < this.#retainAt || !lock.isHeld()) return;
@@ -313,43 +319,58 @@ export class JsonBackend implements Backend {
   /**
    * Writes the documents to their files. Everything in the log must have been read first: another process may
    * have folded and removed a part of it that this one has not seen.
+   *
+   * @returns how far into the log all of the files go, at least; null when the work was not finished
    */
-  async #fold(memory: Memory, lock: HeldLock, withTemplates: boolean): Promise<void> {
+  async #fold(memory: Memory, lock: HeldLock, withTemplates: boolean): Promise<Through | null> {
     const isUpToDate = this.#isWhole && (await this.#changes.read((line) => this.#apply(line, memory)));
     if (!isUpToDate) {
       this.#isWhole = false;
-      return;
+      return null;
     }
+    const folded = this.#changes.through;
     for (const kind of SMALL_KINDS) {
-      if (!lock.isHeld() || !this.#isWhole) return;
-      if (!this.#dirty.delete(kind) && !withTemplates) continue;
-      const low = this.#small[kind];
-      low.data = { ...this.#freeze(memory, kind), schemaVersion: this.#options.schemaVersion, kind };
-      await low.write();
-      low.data.documents = [];
+      if (!lock.isHeld() || !this.#isWhole) return null;
+      if (this.#dirty.has(kind) || withTemplates)
+        await this.#write(kind, () => this.#writeSmall(memory, kind));
     }
-    if (!withTemplates || !this.#dirty.delete("templates") || !lock.isHeld() || !this.#isWhole) return;
-    const { through } = this.#changes;
-    const documents = memory.snapshot("templates");
-    const previous = await readShardIndex(this.#templates, this.#options);
-    this.#shards = await writeShards(
-      this.#templates,
-      previous,
-      this.#options.schemaVersion,
-      through,
-      documents,
-    );
+    if (!lock.isHeld() || !this.#isWhole) return null;
+    if (withTemplates && this.#dirty.has("templates")) {
+      await this.#write("templates", () => this.#writeTemplates(memory));
+    }
+    return folded;
   }
 
-  /** What the documents are, and how far into the log. */
-  #freeze(memory: Memory, kind: DocumentKind): Pick<SnapshotFile, "through" | "documents"> {
+  /** A kind is clean from the moment its documents are frozen, and dirty again when they were not written. */
+  async #write(kind: DocumentKind, write: () => Promise<void>): Promise<void> {
+    this.#dirty.delete(kind);
+    try {
+      await write();
+    } catch (error) {
+      this.#dirty.add(kind);
+      throw error;
+    }
+  }
+
+  async #writeSmall(memory: Memory, kind: (typeof SMALL_KINDS)[number]): Promise<void> {
+    const low = this.#small[kind];
+    const { through } = this.#changes;
     const documents = memory
       .snapshot(kind)
       .map(([id, document]): [string, string] => [
         id,
         typeof document === "string" ? document : JSON.stringify(document),
       ]);
-    return { through: this.#changes.through, documents };
+    low.data = { schemaVersion: this.schemaVersion, kind, through, documents };
+    await low.write();
+    low.data = emptySnapshot(kind);
+  }
+
+  async #writeTemplates(memory: Memory): Promise<void> {
+    const { through } = this.#changes;
+    const documents = memory.snapshot("templates");
+    const previous = await readShardIndex(this.#templates, this.#recovery);
+    this.#shards = await writeShards(this.#templates, previous, this.schemaVersion, through, documents);
   }
 }
 

@@ -6,7 +6,7 @@ import { readdir, readFile, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { StoredRecord } from "../../records.js";
 import { startPace } from "../pace.js";
-import { type DamageContext, setAside } from "./damaged.js";
+import { type RecoveryContext, setAside } from "./damaged.js";
 import { durableWrite } from "./durableWrite.js";
 import { fileErrorCode } from "./failure.js";
 import { syncFolder } from "./folder.js";
@@ -26,18 +26,23 @@ export interface ShardIndex {
   readonly shards: readonly string[];
 }
 
-/** The index of the present snapshot; rebuilt from the shards' names when it is damaged, null when there is none. */
-export async function readShardIndex(folder: string, context: DamageContext): Promise<ShardIndex | null> {
+/**
+ * The index of the present snapshot; null when there is none, or when it is damaged and the change log alone makes
+ * all templates again. When it is gone or damaged after that, the newest shards count.
+ */
+export async function readShardIndex(folder: string, context: RecoveryContext): Promise<ShardIndex | null> {
   const path = join(folder, INDEX);
   const text = await readFile(path, "utf8").catch((error: unknown) => {
     if (fileErrorCode(error) === "ENOENT") return null;
     throw error;
   });
-  if (text === null) return null;
-  const value = parseJson(text);
+  const value = text === null ? undefined : parseJson(text);
   if (isIndex(value)) return value;
-  await setAside(path, "is not a whole index of templates", "the newest shards are read instead", context);
-  return rebuildIndex(folder);
+  if (text !== null) {
+    await setAside(path, "is not a whole index of templates", "it is made anew", context);
+  }
+  // Without an index, shards may be those of a first snapshot that was never finished.
+  return (await context.isLogWhole()) ? null : rebuildIndex(folder);
 }
 
 function isIndex(value: unknown): value is ShardIndex {
@@ -83,14 +88,15 @@ function snapshotOf(name: string): number {
 /**
  * Reads the shards of an index.
  *
- * @returns false when a shard is gone: another process has written a new snapshot
+ * @returns "gone" when another process has written a new snapshot, "damaged" when the change log alone is to be
+ * read instead
  */
 export async function readShards(
   folder: string,
   index: ShardIndex,
   onDocument: (id: string, text: string) => void,
-  context: DamageContext,
-): Promise<boolean> {
+  context: RecoveryContext,
+): Promise<"whole" | "gone" | "damaged"> {
   const pace = startPace();
   for (const name of index.shards) {
     const path = join(folder, name);
@@ -98,15 +104,19 @@ export async function readShards(
       if (fileErrorCode(error) === "ENOENT") return null;
       throw error;
     });
-    if (bytes === null) return false;
+    if (bytes === null) return "gone";
     const { file, damage } = await parseSnapshot(bytes);
+    if (damage !== null && (await context.isLogWhole())) {
+      await setAside(path, damage, "its templates were made again from the change log", context);
+      return "damaged";
+    }
     for (const [id, text] of file?.documents ?? []) onDocument(id, text);
     if (damage !== null) {
       await setAside(path, damage, `${file?.documents.length ?? 0} templates were read from it`, context);
     }
     if (pace.isDue()) await pace.rest();
   }
-  return true;
+  return "whole";
 }
 
 /** Writes a new snapshot and removes the files of the one before. Under the lock. */
