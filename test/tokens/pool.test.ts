@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Worker } from "node:worker_threads";
 import fc from "fast-check";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { TokenizerPool } from "../../src/tokens/index.js";
 import { Tokenizer } from "../../src/tokens/tokenizer.js";
 import { showReply, vocabulary } from "./vocabularies.js";
@@ -172,6 +172,8 @@ test("a thread that dies takes its tokenizers along, says so once, and is replac
     });
     await (own as unknown as { worker: Worker }).worker.terminate();
     await count;
+    // Its exit is told in an event of its own.
+    await vi.waitFor(() => expect(own.isReady("a")).toBe(false));
   };
   await dies();
   expect(own.isReady("a")).toBe(false);
