@@ -239,10 +239,13 @@ export class TokenizerPool {
     finish: (rest: string) => Extract<Ask, { type: T }>,
   ): Promise<Answers[T]> {
     const id = ++this.lastId;
+    const worker = this.start();
     let start = 0;
     for (; start + PART < text.length; start += PART) {
-      this.start().postMessage({ id, type: "part", text: text.slice(start, start + PART) } satisfies Request);
+      worker.postMessage({ id, type: "part", text: text.slice(start, start + PART) } satisfies Request);
       await new Promise((resolve) => setImmediate(resolve));
+      // Another thread would count the rest as if it were the whole.
+      if (this.worker !== worker) throw died();
     }
     return this.ask<T>(finish(text.slice(start)), [], id);
   }
