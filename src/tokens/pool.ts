@@ -245,7 +245,7 @@ export class TokenizerPool {
       worker.postMessage({ id, type: "part", text: text.slice(start, start + PART) } satisfies Request);
       await new Promise((resolve) => setImmediate(resolve));
       // Another thread would count the rest as if it were the whole.
-      if (this.worker !== worker) throw died();
+      if (this.worker !== worker) throw this.isClosed ? closed() : died();
     }
     return this.ask<T>(finish(text.slice(start)), [], id);
   }
