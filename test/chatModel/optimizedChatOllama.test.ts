@@ -10,6 +10,7 @@ import {
 import { RunnableParallel } from "@langchain/core/runnables";
 import { describe, expect, test } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
+import { OptimizerCallbackHandler } from "../../src/callbacks/optimizerCallbackHandler.js";
 import { OptimizedChatOllama } from "../../src/chatModel/optimizedChatOllama.js";
 import { VERSION } from "../../src/chatModel/version.js";
 import { UpstreamError } from "../../src/errors.js";
@@ -340,6 +341,37 @@ describe("callbacks", () => {
     ]);
     expect((await b.records())[0]!.runId).toBe(runId);
     expect(usage).toMatchObject({ total_tokens: expect.any(Number) });
+  });
+
+  test("the callback handler on the same store counts no call twice", async () => {
+    await using b = await bench({ delayMs: 300 }, { realTime: true });
+    const callbacks = [new OptimizerCallbackHandler({ store: b.store })];
+    await b.model().invoke("a", { callbacks });
+    await b
+      .model({ model: "absent" })
+      .invoke("a", { callbacks })
+      .catch(() => {});
+    await b
+      .model({ numCtx: 256 })
+      .invoke("words ".repeat(2_000), { callbacks })
+      .catch(() => {});
+    await b
+      .model()
+      .invoke("a", { callbacks, timeout: 100 })
+      .catch(() => {});
+    const stop = new AbortController();
+    setTimeout(() => stop.abort(), 100);
+    await b
+      .model()
+      .invoke("a", { callbacks, signal: stop.signal })
+      .catch(() => {});
+    expect((await b.records()).map(({ error }) => error)).toEqual([
+      null,
+      "MODEL_NOT_FOUND",
+      "CONTEXT_OVERFLOW",
+      "TIMEOUT",
+      "ABORTED",
+    ]);
   });
 
   test("v2 events show the decision and, once, the usage", async () => {

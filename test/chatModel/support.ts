@@ -21,7 +21,7 @@ export interface Bench {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-export interface Body {
+interface Body {
   readonly model: string;
   readonly messages: { role: string; content: string; images?: string[]; tool_calls?: unknown[] }[];
   readonly prompt: string;
