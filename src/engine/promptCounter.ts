@@ -25,6 +25,11 @@ const TOKENS_PER_PROMPT = 64;
 const TOKENS_PER_TOOL_LIST = 256;
 /** Images cost 256 to 1,500 tokens in the models that Ollama runs; nobody tells before. */
 const TOKENS_PER_IMAGE = 1_536;
+/** Confirmed so often, a constant is compared with every 32nd reply only. */
+const CONFIRMATIONS = 4;
+const LATER_COMPARISONS = 32;
+/** A server that refuses this many probes is asked no more. */
+const MOST_REFUSED = 3;
 /** Observed tokens over the estimate, until something was observed: Llama 3 on digits 1.0, Qwen 1.76. */
 const FIRST_RATIO = 1.8;
 
@@ -35,6 +40,10 @@ interface Learned {
   constant: number | null;
   /** Upper observed ratio of the server's count to the estimate. */
   ratio: number;
+  /** Replies compared with the count since the constant last changed. */
+  confirmed: number;
+  /** Probes that the server refused. */
+  refused: number;
 }
 
 type CountedRequest = Pick<
@@ -149,9 +158,12 @@ export class PromptCounter {
     const learned = this.of(model);
     const rendered = this.render(model, request);
     if (rendered !== null) {
+      learned.confirmed++;
+      if (learned.confirmed > CONFIRMATIONS && learned.confirmed % LATER_COMPARISONS !== 0) return;
       const difference = promptEvalCount - (await this.pool.count(model.digest, rendered));
       if (Math.abs(difference) <= 2 && difference !== learned.constant) {
         learned.constant = difference;
+        learned.confirmed = 0;
         this.save(model, learned);
       }
       return;
@@ -179,9 +191,10 @@ export class PromptCounter {
   ): Promise<void> {
     if (!model.digest || request.raw || this.probing.has(model.digest)) return;
     const messages = messagesOf(request);
-    const { layout } = this.of(model);
+    const learned = this.of(model);
+    const { layout } = learned;
     const shape = { tools: request.tools, think: request.think };
-    if (layout.render(messages, shape) !== null) return;
+    if (learned.refused >= MOST_REFUSED || layout.render(messages, shape) !== null) return;
     this.probing.add(model.digest);
     try {
       await layout.learn(messages, shape, (probeMessages, probeTools, probeThink) =>
@@ -193,6 +206,7 @@ export class PromptCounter {
       );
       this.save(model, this.of(model));
     } catch (error) {
+      learned.refused++;
       this.logger.debug?.(
         `optimizer: the chat template of "${model.name}" was not learned (${String((error as Error).message)})`,
       );
@@ -211,6 +225,8 @@ export class PromptCounter {
       layout: ChatLayout.fromJSON(kept?.layout),
       constant: typeof kept?.constant === "number" ? kept.constant : null,
       ratio: typeof kept?.ratio === "number" ? kept.ratio : FIRST_RATIO,
+      confirmed: 0,
+      refused: 0,
     };
     this.learned.set(model.digest, learned);
     return learned;

@@ -74,8 +74,16 @@ export class Recorder {
     const after = this.planner.slots.answered(basis.slotId, basis.facts, decided, reply);
     plan.decision = withOutcome(plan.decision, after.outcome);
     if (after.isForeignReload || after.isStale) plan.watch.markStale();
-    if (after.isLearnable) void this.planner.counter.learn(basis.model, plan.call.body, reply.promptTokens!);
-    setTimeout(() => void this.planner.probe(plan), IDLE_MS).unref();
+    const counted = after.isLearnable ? reply.promptTokens : null;
+    setTimeout(() => this.whenIdle(plan, counted).catch(() => {}), IDLE_MS).unref();
+  }
+
+  /** Learns the chat template where this call showed something new of it, then what the server counts beyond it. What fails here fails again with the next call. */
+  private async whenIdle(plan: Plan, promptTokens: number | null): Promise<void> {
+    await this.planner.probe(plan);
+    if (plan.basis && promptTokens !== null) {
+      await this.planner.counter.learn(plan.basis.model, plan.call.body, promptTokens);
+    }
   }
 
   private keep(plan: Plan, observer: ReplyObserver, record: RequestRecord, error: unknown): void {
