@@ -106,7 +106,11 @@ export interface RequestRecord {
   readonly modelBytes: number | null;
   readonly modelVramBytes: number | null;
   /** The machine of this program at the last sample, at most 10 s old; absent when not sampled. */
-  readonly host?: { readonly cpuPercent: number; readonly memoryUsedBytes: number; readonly memoryTotalBytes: number };
+  readonly host?: {
+    readonly cpuPercent: number;
+    readonly memoryUsedBytes: number;
+    readonly memoryTotalBytes: number;
+  };
   readonly doneReason: string | null;
   readonly toolCalls: number;
   /** Quality proxy in [0, 1]; null when nothing was answered. */
