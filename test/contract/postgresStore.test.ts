@@ -1,13 +1,11 @@
 import { Pool } from "pg";
 import postgres from "postgres";
-import { afterAll, describe, it } from "vitest";
-import { startPostgres } from "../../scripts/services/servers.mjs";
+import { describe, it } from "vitest";
 import { type PostgresClient, postgresStore } from "../../src/storage/postgres/postgresStore.ts";
+import { NOT_INSTALLED, postgresUrl } from "./servers.ts";
 import { describeStoreContract } from "./storeContract.ts";
 
-const server = process.env.POSTGRES_TEST_URL ? null : await startPostgres();
-const url = process.env.POSTGRES_TEST_URL ?? server?.url;
-afterAll(() => server?.stop());
+const url = await postgresUrl();
 
 let places = 0;
 
@@ -30,9 +28,9 @@ function contractOver(
   });
 }
 
-if (url === undefined) {
+if (url === null) {
   describe("PostgreSQL", () => {
-    it.skip("no PostgreSQL is installed; see scripts/services/start.mjs", () => {});
+    it.skip(`keeps the store contract ${NOT_INSTALLED}`, () => {});
   });
 } else {
   contractOver("PostgreSQL by pg", () => {

@@ -1,13 +1,11 @@
 import { Redis } from "ioredis";
 import { createClient } from "redis";
-import { afterAll, describe, it } from "vitest";
-import { startRedis } from "../../scripts/services/servers.mjs";
+import { describe, it } from "vitest";
 import { type RedisClient, redisStore } from "../../src/storage/redis/redisStore.ts";
+import { NOT_INSTALLED, redisUrl } from "./servers.ts";
 import { describeStoreContract } from "./storeContract.ts";
 
-const server = process.env.REDIS_TEST_URL ? null : await startRedis();
-const url = process.env.REDIS_TEST_URL ?? server?.url;
-afterAll(() => server?.stop());
+const url = await redisUrl();
 
 let places = 0;
 
@@ -31,9 +29,9 @@ function contractOver(
   });
 }
 
-if (url === undefined) {
+if (url === null) {
   describe("Redis", () => {
-    it.skip("no redis-server is installed; see scripts/services/start.mjs", () => {});
+    it.skip(`keeps the store contract ${NOT_INSTALLED}`, () => {});
   });
 } else {
   contractOver("Redis by ioredis", async () => new Redis(url));
