@@ -30,7 +30,12 @@ test("subpaths are flat names that do not repeat the layout", () => {
   for (const [name] of entries) expect(name).toMatch(/^\.(\/[a-z]+){0,2}$/);
 });
 
-test("every source is reached from a subpath: nothing is shipped that nobody can use", () => {
+/** Run by a script of the manifest rather than imported. */
+const programs = Object.values<string>(manifest.scripts).flatMap((script) =>
+  [...script.matchAll(/node (dist\/\S+\.js)/g)].map((match) => `./${match[1]}`),
+);
+
+test("every source is reached from a subpath or a script: nothing is shipped that nobody can use", () => {
   const reached = new Set<string>();
   const follow = (path: string): void => {
     if (reached.has(path) || !existsSync(join(root, path))) return;
@@ -41,7 +46,7 @@ test("every source is reached from a subpath: nothing is shipped that nobody can
       if (specifier.startsWith(".")) follow(sourceOf(posix.join(dirname(path), specifier)));
     }
   };
-  for (const [, { default: code }] of entries) follow(sourceOf(code));
+  for (const code of [...entries.map(([, entry]) => entry.default), ...programs]) follow(sourceOf(code));
 
   const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
     .filter((path) => path.endsWith(".ts"))

@@ -69,6 +69,8 @@ export interface WireModel {
   readonly name: string;
   readonly model: string;
   readonly digest: string;
+  /** Bytes of all its files. */
+  readonly size?: number;
   readonly remote_host?: string;
 }
 

@@ -1,0 +1,66 @@
+/** Printing for people: a progress bar, a table, numbers with units. */
+
+/** The slice of a terminal, or of what stands in for one, that is needed. */
+export interface Output {
+  write(text: string): unknown;
+  readonly isTTY?: boolean;
+}
+
+const BAR = 30;
+
+/**
+ * Tells how far a run is: a bar in one line on a terminal, a line at each quarter elsewhere.
+ *
+ * @returns what to call after each step, with the number of steps done
+ */
+export function progress(
+  out: Output,
+  label: string,
+  total: number,
+  now: () => number = () => performance.now(),
+): (done: number) => void {
+  const start = now();
+  return (done) => {
+    const seconds = (now() - start) / 1000;
+    if (!out.isTTY) {
+      const quarters = (calls: number): number => Math.floor((4 * calls) / total);
+      if (quarters(done) > quarters(done - 1)) {
+        out.write(`${label}: ${done} of ${total} calls, ${seconds.toFixed(1)} s\n`);
+      }
+      return;
+    }
+    const filled = Math.round((BAR * done) / total);
+    const left = done === 0 ? "" : `, ${Math.ceil((seconds / done) * (total - done))} s left`;
+    const bar = "#".repeat(filled) + ".".repeat(BAR - filled);
+    out.write(`\r\x1b[K${label} [${bar}] ${done}/${total}${done === total ? "\n" : left}`);
+  };
+}
+
+/**
+ * Rows of text in aligned columns, the first to the left, numbers to the right.
+ *
+ * @example table([["", "a"], ["calls", "20"]]) // "         a\ncalls   20"
+ */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  const line = (row: readonly string[]): string =>
+    row
+      .map((cell, column) => (column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!)))
+      .join("   ");
+  return rows.map(line).join("\n");
+}
+
+/** @example count(12054) // "12,054" */
+export function count(value: number): string {
+  return value.toLocaleString("en-US");
+}
+
+/** @example seconds(1234) // "1.23 s" */
+export function seconds(milliseconds: number): string {
+  return `${(milliseconds / 1000).toFixed(2)} s`;
+}
+
+/** @example megabytes(228_000_000) // "228 MB" */
+export function megabytes(bytes: number): string {
+  return `${Math.round(bytes / 1e6)} MB`;
+}
