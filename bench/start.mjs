@@ -31,7 +31,7 @@ try {
     dts: false,
     sourcemap: true,
   });
-  child = spawn(process.execPath, [join(folder, "bench", `${name}.js`), ...rest], {
+  child = spawn(process.execPath, ["--expose-gc", join(folder, "bench", `${name}.js`), ...rest], {
     cwd: root,
     stdio: "inherit",
   });
