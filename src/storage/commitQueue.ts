@@ -19,6 +19,8 @@ export interface CommitQueueOptions<T> {
   readonly commit: (items: readonly T[]) => Promise<Committed>;
   /** How long a write may wait for a store out of reach before it rejects, in milliseconds. */
   readonly patienceMs: number;
+  /** Whether an error may pass by itself, so that waiting is worth it. */
+  readonly isPassing: (error: unknown) => boolean;
   /** A write is refused beyond this many bytes in the queue. */
   readonly maxQueuedBytes: number;
   /** Bytes that go into one commit. */
@@ -163,8 +165,9 @@ export class CommitQueue<T> {
 
   #rejectImpatient(error: unknown): void {
     const now = performance.now();
+    const isPassing = this.#options.isPassing(error);
     for (const entry of this.#entries) {
-      if (now - entry.since < this.#options.patienceMs) break;
+      if (isPassing && now - entry.since < this.#options.patienceMs) break;
       entry.waiting?.reject(error);
       entry.waiting = null;
     }

@@ -71,6 +71,7 @@ export class QueuedStore implements OptimizerStore {
     this.abilities = backend.abilities;
     const queue = {
       patienceMs: backend.patienceMs,
+      isPassing,
       maxQueuedBytes: options.maxQueuedBytes ?? 64 * 1024 * 1024,
       maxCommitBytes: MAX_COMMIT_BYTES,
       onFailure: (error: unknown) => this.#warnOnce(error),
@@ -175,7 +176,7 @@ export class QueuedStore implements OptimizerStore {
         this.#isLoaded = true;
         return;
       } catch (error) {
-        const isFinal = OptimizerError.isInstance(error) && error.code !== "STORE_UNREACHABLE";
+        const isFinal = !isPassing(error);
         if (isFinal) this.#final = error;
         if (isFinal || performance.now() - start > this.#backend.patienceMs || this.#stop.signal.aborted) {
           throw error;
@@ -306,6 +307,11 @@ export class QueuedStore implements OptimizerStore {
     this.#lastWarning = message;
     this.#logger.warn(message);
   }
+}
+
+/** A server that does not answer may answer later; a store of another version stays what it is. */
+function isPassing(error: unknown): boolean {
+  return !OptimizerError.isInstance(error) || error.code === "STORE_UNREACHABLE";
 }
 
 /** PostgreSQL keeps no NUL and no half characters, and its index entries are limited. */

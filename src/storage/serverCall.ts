@@ -1,6 +1,9 @@
 /** A call to a store's server: bounded in time, and with an error that says what to do. */
 import { OptimizerError } from "../errors.js";
 
+/** What a server's script says when the store has another version by now. */
+export const MIGRATED = "STORE_MIGRATED";
+
 /** How long one call may take, in milliseconds. */
 export const CALL_MS = 10_000;
 
@@ -19,10 +22,19 @@ export async function callServer<T>(location: string, call: () => Promise<T>): P
     return await Promise.race([call(), timeout]);
   } catch (error) {
     if (OptimizerError.isInstance(error)) throw error;
+    if (error instanceof Error && error.message.includes(MIGRATED)) throw migrated(location);
     throw unreachable(location, error instanceof Error ? error.message || error.name : String(error));
   } finally {
     clearTimeout(timer);
   }
+}
+
+function migrated(location: string): OptimizerError {
+  return new OptimizerError({
+    code: "STORE_MIGRATED",
+    message: `${location} is being or was carried to another schema version by another program`,
+    remedy: "Restart this program with the newer package.",
+  });
 }
 
 /** Without the client's error as its cause: that holds the command and its parameters, and may be logged. */

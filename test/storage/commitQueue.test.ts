@@ -5,6 +5,7 @@ function queueOf(options: Partial<CommitQueueOptions<string>> & Pick<CommitQueue
   const onFailure = vi.fn();
   const queue = new CommitQueue<string>({
     patienceMs: 0,
+    isPassing: (error) => !(error instanceof TypeError),
     maxQueuedBytes: 1000,
     maxCommitBytes: 100,
     onFailure,
@@ -81,6 +82,15 @@ describe("CommitQueue", () => {
     });
     await queue.add("a", 1);
     expect(attempts).toBe(3);
+  });
+
+  it("does not wait for what will not pass", async () => {
+    const { queue } = queueOf({
+      patienceMs: 60_000,
+      commit: async () => ({ stored: 0, error: new TypeError("another version") }),
+    });
+    await expect(queue.add("a", 1)).rejects.toThrow("another version");
+    await queue.close().catch(() => {});
   });
 
   it("rejects what was written but not synced, and does not write it again", async () => {

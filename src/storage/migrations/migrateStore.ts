@@ -20,6 +20,20 @@ export interface StoreMigration {
  * @throws {@link OptimizerError} `STORE_MIGRATION_FAILED`
  */
 export async function migrateStore(migration: StoreMigration): Promise<void> {
+  try {
+    await copyAndVerify(migration);
+  } catch (cause) {
+    if (OptimizerError.isInstance(cause)) throw cause;
+    throw new OptimizerError({
+      code: "STORE_MIGRATION_FAILED",
+      message: `The migration to version ${migration.to} failed: ${cause instanceof Error ? cause.message : cause}`,
+      remedy: "The old store is unchanged; report this, and use the older package meanwhile.",
+      cause,
+    });
+  }
+}
+
+async function copyAndVerify(migration: StoreMigration): Promise<void> {
   const { from, to, steps } = migration;
   const expected = new Tally();
   await using(migration.openOld(), (old) =>

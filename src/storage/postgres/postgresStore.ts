@@ -1,35 +1,16 @@
-/** A store in PostgreSQL, for several machines: merges run inside the server, numbered so that none is lost or doubled. */
-import { randomUUID } from "node:crypto";
+/** A store in PostgreSQL, for several machines. */
 import { OptimizerError } from "../../errors.js";
-import { silentLogger } from "../../logger.js";
-import { type RequestRecord, SCHEMA_VERSION, type StoredRecord } from "../../records.js";
-import type { Backend, Memory, QueuedOperation, QueuedRequest } from "../backend.js";
-import type { Committed } from "../commitQueue.js";
-import { type FlatDocument, flattenChange, unflatten } from "../flatDocument.js";
-import { documentId } from "../merge.js";
-import { QueuedStore, type StoreOptions } from "../queuedStore.js";
-import { startOf } from "../requestQuery.js";
-import { CALL_MS, callServer, onceDone } from "../serverCall.js";
-import { DOCUMENT_KINDS, type DocumentKind, type OptimizerStore, type RequestQuery } from "../store.js";
-import { type PostgresClient, type Row, runSql } from "./postgresClient.js";
-import { schemaSql } from "./schema.js";
+import { SCHEMA_VERSION } from "../../records.js";
+import { type Migration, migrations } from "../migrations/index.js";
+import { prepareServer } from "../migrations/prepareServer.js";
+import { QueuedStore } from "../queuedStore.js";
+import type { OptimizerStore } from "../store.js";
+import { PostgresBackend, type PostgresStoreOptions } from "./postgresBackend.js";
+import type { PostgresClient } from "./postgresClient.js";
+import { postgresPlace } from "./postgresPlace.js";
 
+export type { PostgresStoreOptions } from "./postgresBackend.js";
 export type { PostgresClient } from "./postgresClient.js";
-
-export interface PostgresStoreOptions extends StoreOptions {
-  /** Begins the names of all tables and functions: lower case letters, digits and `_`. Default "optimizer_". */
-  readonly prefix?: string;
-  /** Requests older than this go. Default 90 days. */
-  readonly retentionDays?: number;
-  /** More requests than this go, the oldest first. Default 1,000,000. */
-  readonly retentionRecords?: number;
-}
-
-const PAGE = 500;
-const RETAIN_MS = 10 * 60_000;
-const DAY_MS = 24 * 60 * 60 * 1000;
-const COLUMNS = `kind, id, schema_version::text, created_at, updated_at, fields::text, counts::text,
-  removed_at::text, writer, tx::text`;
 
 /**
  * Keeps everything in a PostgreSQL of the user's, version 13 or newer; makes its tables and functions itself. The
@@ -48,217 +29,19 @@ export function postgresStore(client: PostgresClient, options: PostgresStoreOpti
       remedy: "Give 1 to 31 lower case letters, digits and underscores that do not begin with a digit.",
     });
   }
-  return new QueuedStore(new PostgresBackend(client, prefix, options), options);
+  return postgresStoreOf({ schemaVersion: SCHEMA_VERSION, migrations }, client, prefix, options);
 }
 
-class PostgresBackend implements Backend {
-  readonly location: string;
-  readonly abilities = { durable: true, sharedByProcesses: true, sharedByMachines: true };
-  readonly schemaVersion: number = SCHEMA_VERSION;
-  readonly patienceMs = CALL_MS;
-  readonly #client: PostgresClient;
-  readonly #prefix: string;
-  readonly #options: PostgresStoreOptions;
-  readonly #writer = randomUUID();
-  /** Transactions before this one were seen. */
-  #horizon = "0";
-  /** Changes at or after the horizon that were seen: transaction by document. */
-  #seen = new Map<string, string>();
-  #lastPoll = 0;
-  #retainAt: number;
-  readonly #prepared: () => Promise<void> = onceDone(() => this.#setUp());
-  readonly #onError = (error: Error) =>
-    (this.#options.logger ?? silentLogger).debug?.(`${this.location}: ${error.message}`);
-
-  constructor(client: PostgresClient, prefix: string, options: PostgresStoreOptions) {
-    this.#client = client;
-    this.#prefix = prefix;
-    this.#options = options;
-    this.location = `PostgreSQL, tables ${prefix}*`;
-    this.#retainAt = this.#now() + 60_000;
-    // A pool without a listener ends the process when its server goes away.
-    if ("on" in client) client.on?.("error", this.#onError);
-  }
-
-  async load(memory: Memory): Promise<void> {
-    await this.#prepared();
-    this.#horizon = "0";
-    this.#seen.clear();
-    this.#lastPoll = this.#now();
-    const ids = new Map<DocumentKind, Set<string>>(DOCUMENT_KINDS.map((kind) => [kind, new Set()]));
-    await this.#readChanges(memory, (kind, id) => ids.get(kind)?.add(id));
-    for (const [kind, kept] of ids) memory.keepOnly(kind, kept);
-  }
-
-  async commit(operations: readonly QueuedOperation[], memory: Memory): Promise<Committed> {
-    try {
-      const input = JSON.stringify(operations.map(asFunctionInput));
-      await this.#run(`SELECT ${this.#prefix}apply($1, $2::text::jsonb)`, [this.#writer, input]);
-      const touched = operations.map(({ kind, operation }) => ({ kind, id: documentId(operation) }));
-      const rows = await this.#run(
-        `SELECT ${COLUMNS} FROM ${this.#prefix}documents
-          WHERE (kind, id) IN (SELECT kind, id FROM jsonb_to_recordset($1::text::jsonb) AS t (kind text, id text))`,
-        [JSON.stringify(touched)],
-      );
-      for (const row of rows) memory.put(row.kind as DocumentKind, row.id ?? "", toDocument(row), true);
-      for (const operation of operations) memory.settle(operation);
-      return { stored: operations.length };
-    } catch (error) {
-      return { stored: 0, error };
-    }
-  }
-
-  async poll(memory: Memory): Promise<void> {
-    const wasAway = Math.abs(this.#now() - this.#lastPoll) > DAY_MS / 2;
-    this.#lastPoll = this.#now();
-    // Traces of removed documents are gone after a day.
-    if (wasAway) await this.load(memory);
-    else await this.#readChanges(memory);
-    if (this.#now() >= this.#retainAt) await this.#retain();
-  }
-
-  async append(requests: readonly QueuedRequest[]): Promise<Committed> {
-    try {
-      await this.#prepared();
-      const rows = requests.map(({ request, text }) => ({
-        id: request.id,
-        at: new Date(startOf(request)).toISOString(),
-        model: withoutNul(request.model),
-        template_id: request.templateId === null ? null : withoutNul(request.templateId),
-        record: text,
-      }));
-      await this.#run(
-        `INSERT INTO ${this.#prefix}requests (id, at, model, template_id, record)
-          SELECT id, at, model, template_id, record FROM jsonb_to_recordset($1::text::jsonb)
-            AS t (id text, at timestamptz, model text, template_id text, record text)
-          ON CONFLICT (id) DO NOTHING`,
-        [JSON.stringify(rows)],
-      );
-      return { stored: requests.length };
-    } catch (error) {
-      return { stored: 0, error };
-    }
-  }
-
-  async *requests(query: RequestQuery): AsyncGenerator<RequestRecord> {
-    const [order, beyond] = query.newestFirst ? ["DESC", "<"] : ["ASC", ">"];
-    let left = query.limit ?? Number.POSITIVE_INFINITY;
-    let last: Row = {};
-    while (left > 0) {
-      const rows = await this.#run(
-        `SELECT at::text AS start, number::text AS place, record FROM ${this.#prefix}requests
-          WHERE ($1::text IS NULL OR at >= $1::text::timestamptz) AND ($2::text IS NULL OR at < $2::text::timestamptz)
-            AND ($3::text IS NULL OR model = $3::text) AND ($4::text IS NULL OR template_id = $4::text)
-            AND ($5::text IS NULL OR (at, number) ${beyond} ($5::text::timestamptz, $6::text::bigint))
-          ORDER BY at ${order}, number ${order} LIMIT ${Math.min(left, PAGE)}`,
-        [
-          query.since ?? null,
-          query.until ?? null,
-          query.model ?? null,
-          query.templateId ?? null,
-          last.start ?? null,
-          last.place ?? null,
-        ],
-      );
-      for (const { record } of rows) yield JSON.parse(record ?? "null") as RequestRecord;
-      left -= rows.length;
-      if (rows.length < PAGE) return;
-      last = rows.at(-1) ?? {};
-    }
-  }
-
-  async close(): Promise<void> {
-    if ("off" in this.#client) this.#client.off?.("error", this.#onError);
-  }
-
-  #now(): number {
-    return (this.#options.now ?? Date.now)();
-  }
-
-  #run(text: string, values: readonly (string | number | null)[] = []): Promise<readonly Row[]> {
-    return callServer(this.location, () => runSql(this.#client, text, values));
-  }
-
-  async #setUp(): Promise<void> {
-    const p = this.#prefix;
-    await this.#run(
-      `SELECT pg_advisory_xact_lock(hashtext('${p}store'));
-       CREATE TABLE IF NOT EXISTS ${p}meta (key text PRIMARY KEY, value text NOT NULL);
-       INSERT INTO ${p}meta VALUES ('schema_version', '${this.schemaVersion}') ON CONFLICT DO NOTHING;`,
-    );
-    const [row] = await this.#run(`SELECT value FROM ${p}meta WHERE key = 'schema_version'`);
-    const found = Number(row?.value);
-    if (found !== this.schemaVersion) {
-      throw new OptimizerError({
-        code: "STORE_NEWER",
-        message: `${this.location} have schema version ${found}; this package knows up to ${this.schemaVersion}`,
-        remedy: "Update langchain-ollama-optimizer, or choose another prefix. Nothing was changed.",
-      });
-    }
-    await this.#run(schemaSql(p));
-  }
-
-  async #readChanges(memory: Memory, onDocument?: (kind: DocumentKind, id: string) => void): Promise<void> {
-    const rows = await this.#run(
-      `SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS horizon, d.*
-        FROM (SELECT 1) AS one LEFT JOIN
-          (SELECT ${COLUMNS} FROM ${this.#prefix}documents WHERE tx >= $1::text::xid8) AS d ON true`,
-      [this.#horizon],
-    );
-    const seen = new Map<string, string>();
-    for (const row of rows) {
-      if (row.id === null || row.id === undefined) continue;
-      const key = `${row.kind} ${row.id}`;
-      seen.set(key, row.tx ?? "");
-      const document = toDocument(row);
-      if (document !== null) onDocument?.(row.kind as DocumentKind, row.id);
-      if (this.#seen.get(key) === row.tx) continue;
-      memory.put(row.kind as DocumentKind, row.id, document, row.writer === this.#writer);
-    }
-    this.#seen = seen;
-    this.#horizon = rows[0]?.horizon ?? this.#horizon;
-  }
-
-  async #retain(): Promise<void> {
-    const { retentionDays = 90, retentionRecords = 1_000_000 } = this.#options;
-    const p = this.#prefix;
-    this.#retainAt = this.#now() + RETAIN_MS;
-    await this.#run(`DELETE FROM ${p}requests WHERE at < $1::text::timestamptz`, [
-      new Date(this.#now() - retentionDays * DAY_MS).toISOString(),
-    ]);
-    await this.#run(
-      `DELETE FROM ${p}requests WHERE number IN
-        (SELECT number FROM ${p}requests ORDER BY at DESC, number DESC OFFSET $1::text::bigint)`,
-      [String(retentionRecords)],
-    );
-    await this.#run(`DELETE FROM ${p}documents WHERE removed_at < now() - interval '1 day'`);
-    await this.#run(`DELETE FROM ${p}writers WHERE seen_at < now() - interval '1 day'`);
-  }
-}
-
-function asFunctionInput({ kind, operation, sequence }: QueuedOperation): object {
-  const base = { sequence, kind, type: operation.type, id: documentId(operation) };
-  if (operation.type === "remove") return base;
-  const { schemaVersion, createdAt, updatedAt } = operation.change;
-  return { ...base, schemaVersion, createdAt, updatedAt, ...flattenChange(operation.change) };
-}
-
-function toDocument(row: Row): StoredRecord | null {
-  if (row.removed_at !== null) return null;
-  return unflatten(
-    {
-      id: row.id ?? "",
-      schemaVersion: Number(row.schema_version),
-      createdAt: row.created_at ?? "",
-      updatedAt: row.updated_at ?? "",
-    },
-    {
-      fields: JSON.parse(row.fields ?? "{}") as FlatDocument["fields"],
-      counts: JSON.parse(row.counts ?? "{}") as FlatDocument["counts"],
-    },
+/** {@link postgresStore} for another schema version than the package's: what a future package will do. */
+export function postgresStoreOf(
+  version: { readonly schemaVersion: number; readonly migrations: readonly Migration[] },
+  client: PostgresClient,
+  prefix: string,
+  options: PostgresStoreOptions = {},
+): OptimizerStore {
+  const place = postgresPlace(version, client, prefix, options);
+  const backend = new PostgresBackend(client, prefix, version.schemaVersion, options, () =>
+    prepareServer(place),
   );
-}
-
-function withoutNul(text: string): string {
-  return text.replaceAll("\0", "");
+  return new QueuedStore(backend, options);
 }

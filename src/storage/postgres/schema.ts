@@ -1,13 +1,52 @@
-/** Tables and functions of a store in PostgreSQL (13 or newer), all under a prefix. */
-
 /**
- * What is run once, and again by every process that opens the store: it changes nothing that is there.
- *
- * @param p prefix, checked by the caller: it goes into the text as it is
+ * Tables and functions of a store in PostgreSQL (13 or newer): `<prefix>meta`, and for each schema version its own
+ * below `<prefix>v<version>_`. Prefixes are checked by the caller; they go into the text as they are.
  */
-export function schemaSql(p: string): string {
+import { MIGRATED } from "../serverCall.js";
+
+/** What begins the names of one version. */
+export function versionPrefix(prefix: string, version: number): string {
+  return `${prefix}v${version}_`;
+}
+
+/** The number that writers lock together and a migration alone. */
+const lockOf = (prefix: string) => `hashtext('${prefix}store')`;
+
+/** Which version the store has. Run by every process that opens it; changes nothing that is there. */
+export function metaSql(prefix: string, version: number): string {
   return `
-SELECT pg_advisory_xact_lock(hashtext('${p}store'));
+SELECT pg_advisory_xact_lock(${lockOf(prefix)});
+CREATE TABLE IF NOT EXISTS ${prefix}meta (key text PRIMARY KEY, value text NOT NULL);
+
+-- Notes the version when none is, reserves the migration when an older one is; what was noted, or "busy".
+CREATE OR REPLACE FUNCTION ${versionPrefix(prefix, version)}begin(seconds integer) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE found text;
+BEGIN
+  -- Waits for writes under way, which hold it together.
+  PERFORM pg_advisory_xact_lock(${lockOf(prefix)});
+  INSERT INTO ${prefix}meta VALUES ('schemaVersion', '${version}') ON CONFLICT DO NOTHING;
+  SELECT value INTO found FROM ${prefix}meta WHERE key = 'schemaVersion';
+  IF found::integer >= ${version} THEN RETURN found; END IF;
+  IF EXISTS (SELECT FROM ${prefix}meta WHERE key = 'migrating' AND value::timestamptz > now()) THEN RETURN 'busy'; END IF;
+  INSERT INTO ${prefix}meta VALUES ('migrating', (now() + seconds * interval '1 second')::text)
+    ON CONFLICT (key) DO UPDATE SET value = excluded.value;
+  RETURN found;
+END
+$$;
+`;
+}
+
+/** The data of one version. Its functions stay: they tell old programs that the store was carried over. */
+export function dropSql(prefix: string, version: number): string {
+  const p = versionPrefix(prefix, version);
+  return `DROP TABLE IF EXISTS ${p}documents, ${p}writers, ${p}requests`;
+}
+
+/** Tables and functions of one version. Run by every process that opens it; changes nothing that is there. */
+export function schemaSql(prefix: string, version: number): string {
+  const p = versionPrefix(prefix, version);
+  return `
+SELECT pg_advisory_xact_lock(${lockOf(prefix)});
 CREATE TABLE IF NOT EXISTS ${p}documents (
   kind text NOT NULL,
   id text NOT NULL,
@@ -48,13 +87,36 @@ CREATE OR REPLACE FUNCTION ${p}add_counts(a jsonb, b jsonb) RETURNS jsonb LANGUA
   FROM jsonb_each(b)
 $$;
 
-CREATE OR REPLACE FUNCTION ${p}apply(process text, operations jsonb) RETURNS void LANGUAGE plpgsql AS $$
+-- Refuses to write when the store has another version by now; a migration itself does not ask.
+CREATE OR REPLACE FUNCTION ${p}check(is_migration boolean) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  IF is_migration THEN RETURN; END IF;
+  PERFORM pg_advisory_xact_lock_shared(${lockOf(prefix)});
+  IF EXISTS (SELECT FROM ${prefix}meta WHERE key = 'schemaVersion' AND value <> '${version}'
+      OR key = 'migrating' AND value::timestamptz > now()) THEN
+    RAISE EXCEPTION '${MIGRATED}';
+  END IF;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION ${p}append(is_migration boolean, requests jsonb) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM ${p}check(is_migration);
+  INSERT INTO ${p}requests (id, at, model, template_id, record)
+    SELECT t.id, t.at, t.model, t.template_id, t.record FROM jsonb_to_recordset(requests)
+      AS t (id text, at timestamptz, model text, template_id text, record text)
+    ON CONFLICT DO NOTHING;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION ${p}apply(is_migration boolean, process text, operations jsonb) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   op jsonb;
   done bigint;
   later boolean;
-  old ${p}documents%ROWTYPE;
+  old record;
 BEGIN
+  PERFORM ${p}check(is_migration);
   INSERT INTO ${p}writers VALUES (process, 0, now()) ON CONFLICT (id) DO UPDATE SET seen_at = now()
     RETURNING sequence INTO done;
   -- Always in this order, so that two batches rarely wait for each other.

@@ -1,33 +1,16 @@
-/** A store in Redis, for several machines: merges run inside the server, numbered so that none is lost or doubled. */
-import { randomUUID } from "node:crypto";
+/** A store in Redis, for several machines. */
 import { OptimizerError } from "../../errors.js";
-import { silentLogger } from "../../logger.js";
-import { type RequestRecord, SCHEMA_VERSION, type StoredRecord } from "../../records.js";
-import type { Backend, Memory, QueuedOperation, QueuedRequest } from "../backend.js";
-import type { Committed } from "../commitQueue.js";
-import { type FlatCounts, flattenChange, unflatten } from "../flatDocument.js";
-import { documentId } from "../merge.js";
-import { QueuedStore, type StoreOptions } from "../queuedStore.js";
-import { matchesQuery, startOf } from "../requestQuery.js";
-import { CALL_MS, callServer, onceDone } from "../serverCall.js";
-import { DOCUMENT_KINDS, type DocumentKind, type OptimizerStore, type RequestQuery } from "../store.js";
-import { type RedisClient, runScript, sendCommand } from "./redisClient.js";
-import { APPEND, APPLY, CHANGES, REQUESTS, RETAIN } from "./scripts.js";
+import { SCHEMA_VERSION } from "../../records.js";
+import { type Migration, migrations } from "../migrations/index.js";
+import { prepareServer } from "../migrations/prepareServer.js";
+import { QueuedStore } from "../queuedStore.js";
+import type { OptimizerStore } from "../store.js";
+import { RedisBackend, type RedisStoreOptions } from "./redisBackend.js";
+import type { RedisClient } from "./redisClient.js";
+import { redisPlace } from "./redisPlace.js";
 
+export type { RedisStoreOptions } from "./redisBackend.js";
 export type { RedisClient } from "./redisClient.js";
-
-export interface RedisStoreOptions extends StoreOptions {
-  /** Begins all keys. Default "optimizer:". In a cluster it needs a hash tag: "{optimizer}:". */
-  readonly prefix?: string;
-  /** Requests older than this go. Default 90 days. */
-  readonly retentionDays?: number;
-  /** More requests than this go, the oldest first. Default 1,000,000. */
-  readonly retentionRecords?: number;
-}
-
-const PAGE = 500;
-const RETAIN_MS = 10 * 60_000;
-const DAY_MS = 24 * 60 * 60 * 1000;
 
 /**
  * Keeps everything in a Redis of the user's, version 6 or newer. Awaited writes are as durable as the server is
@@ -46,209 +29,19 @@ export function redisStore(client: RedisClient, options: RedisStoreOptions = {})
       remedy: "Give one of at most 100.",
     });
   }
-  return new QueuedStore(new RedisBackend(client, prefix, options), options);
+  return redisStoreOf({ schemaVersion: SCHEMA_VERSION, migrations }, client, prefix, options);
 }
 
-class RedisBackend implements Backend {
-  readonly location: string;
-  readonly abilities = { durable: true, sharedByProcesses: true, sharedByMachines: true };
-  readonly schemaVersion: number = SCHEMA_VERSION;
-  readonly patienceMs = CALL_MS;
-  readonly #client: RedisClient;
-  readonly #prefix: string;
-  readonly #options: RedisStoreOptions;
-  readonly #writer = randomUUID();
-  #version = 0;
-  #lastPoll = 0;
-  #retainAt: number;
-  readonly #prepared: () => Promise<void> = onceDone(() => this.#checkVersion());
-  readonly #onError = (error: Error) =>
-    (this.#options.logger ?? silentLogger).debug?.(`${this.location}: ${error.message}`);
-
-  constructor(client: RedisClient, prefix: string, options: RedisStoreOptions) {
-    this.#client = client;
-    this.#prefix = prefix;
-    this.#options = options;
-    this.location = `Redis, prefix ${prefix}`;
-    this.#retainAt = this.#now() + 60_000;
-    // A client without a listener ends the process when its server goes away.
-    client.on?.("error", this.#onError);
-  }
-
-  async load(memory: Memory): Promise<void> {
-    await this.#prepared();
-    const ids = new Map<DocumentKind, Set<string>>(DOCUMENT_KINDS.map((kind) => [kind, new Set()]));
-    this.#version = 0;
-    this.#lastPoll = this.#now();
-    while (await this.#readChanges(memory, (kind, id) => ids.get(kind)?.add(id))) {}
-    for (const [kind, kept] of ids) memory.keepOnly(kind, kept);
-  }
-
-  async commit(operations: readonly QueuedOperation[], memory: Memory): Promise<Committed> {
-    try {
-      const words = JSON.stringify(operations.map(asScriptInput));
-      const results = await this.#run(APPLY, [this.#writer, words]);
-      for (const result of asList(results)) {
-        const [member, document] = asList(result);
-        const { kind, id } = parseMember(String(member));
-        memory.put(kind, id, toDocument(id, document)?.document ?? null, true);
-      }
-      for (const operation of operations) memory.settle(operation);
-      return { stored: operations.length };
-    } catch (error) {
-      return { stored: 0, error };
-    }
-  }
-
-  async poll(memory: Memory): Promise<void> {
-    const wasAway = Math.abs(this.#now() - this.#lastPoll) > DAY_MS / 2;
-    this.#lastPoll = this.#now();
-    // Traces of removed documents are gone after a day.
-    if (wasAway) await this.load(memory);
-    else while (await this.#readChanges(memory)) {}
-    if (this.#now() >= this.#retainAt) await this.#retain();
-  }
-
-  async append(requests: readonly QueuedRequest[]): Promise<Committed> {
-    try {
-      await this.#prepared();
-      const words = requests.flatMap(({ request, text }) => [request.id, String(startOf(request)), text]);
-      await this.#run(APPEND, words);
-      return { stored: requests.length };
-    } catch (error) {
-      return { stored: 0, error };
-    }
-  }
-
-  async *requests(query: RequestQuery): AsyncGenerator<RequestRecord> {
-    let from = query.since === undefined ? "-inf" : String(Date.parse(query.since));
-    let to = query.until === undefined ? "+inf" : `(${Date.parse(query.until)}`;
-    let left = query.limit ?? Number.POSITIVE_INFINITY;
-    let [lastTime, offset] = ["", 0];
-    while (left > 0) {
-      const [start, end] = query.newestFirst ? [to, from] : [from, to];
-      const words = [query.newestFirst ? "1" : "0", start, end, String(offset), String(PAGE)];
-      const page = asList(await this.#run(REQUESTS, words)).map(String);
-      for (let index = 0; index < page.length; index += 2) {
-        const time = page[index] ?? "";
-        // The next page begins at the last time seen, after those of it that were read.
-        offset = time === lastTime ? offset + 1 : 1;
-        lastTime = time;
-        const request = JSON.parse(page[index + 1] || "null") as RequestRecord | null;
-        if (request === null || !matchesQuery(request, query)) continue;
-        yield request;
-        if (--left <= 0) return;
-      }
-      if (page.length < PAGE * 2) return;
-      if (query.newestFirst) to = lastTime;
-      else from = lastTime;
-    }
-  }
-
-  async close(): Promise<void> {
-    this.#client.off?.("error", this.#onError);
-  }
-
-  #now(): number {
-    return (this.#options.now ?? Date.now)();
-  }
-
-  #run(script: string, words: readonly string[]): Promise<unknown> {
-    return callServer(this.location, () =>
-      runScript(this.#client, script, `${this.#prefix}meta`, [this.#prefix, ...words]),
-    );
-  }
-
-  async #checkVersion(): Promise<void> {
-    const key = `${this.#prefix}meta`;
-    const found = await callServer(this.location, async () => {
-      await sendCommand(this.#client, ["HSETNX", key, "schemaVersion", String(this.schemaVersion)]);
-      return Number(await sendCommand(this.#client, ["HGET", key, "schemaVersion"]));
-    });
-    if (found === this.schemaVersion) return;
-    throw new OptimizerError({
-      code: "STORE_NEWER",
-      message: `${this.location} has schema version ${found}; this package knows up to ${this.schemaVersion}`,
-      remedy: "Update langchain-ollama-optimizer, or choose another prefix. Nothing was changed.",
-    });
-  }
-
-  /** True when there may be more. */
-  async #readChanges(
-    memory: Memory,
-    onDocument?: (kind: DocumentKind, id: string) => void,
-  ): Promise<boolean> {
-    const [version, ...changes] = asList(await this.#run(CHANGES, [String(this.#version), String(PAGE)]));
-    if (Number(version) < this.#version) {
-      // The server was emptied, or came back with older data.
-      this.#version = 0;
-      await this.load(memory);
-      return false;
-    }
-    for (const change of changes) {
-      const [member, itsVersion, document] = asList(change);
-      const { kind, id } = parseMember(String(member));
-      const found = toDocument(id, document);
-      memory.put(kind, id, found?.document ?? null, found?.writer === this.#writer);
-      if (found !== null) onDocument?.(kind, id);
-      this.#version = Number(itsVersion);
-    }
-    return changes.length === PAGE;
-  }
-
-  async #retain(): Promise<void> {
-    const { retentionDays = 90, retentionRecords = 1_000_000 } = this.#options;
-    this.#retainAt = this.#now() + RETAIN_MS;
-    const before = this.#now() - retentionDays * DAY_MS;
-    const removed = Math.floor((this.#now() - DAY_MS) / 1000);
-    const words = [String(before), String(retentionRecords), String(removed)];
-    while (Number(await this.#run(RETAIN, words)) > 0) {}
-  }
-}
-
-function asScriptInput({ kind, operation, sequence }: QueuedOperation): object {
-  const base = { sequence, type: operation.type, member: `${kind} ${documentId(operation)}` };
-  if (operation.type === "remove") return base;
-  const { change } = operation;
-  const { fields, counts } = flattenChange(change);
-  return {
-    ...base,
-    schemaVersion: String(change.schemaVersion),
-    createdAt: change.createdAt,
-    updatedAt: change.updatedAt,
-    fields,
-    counts: Object.fromEntries(
-      Object.entries(counts).map(([path, value]) => [path, value === "{}" ? value : JSON.stringify(value)]),
-    ),
-  };
-}
-
-function toDocument(id: string, flat: unknown): { document: StoredRecord; writer: string } | null {
-  const words = asList(flat).map(String);
-  if (words.length === 0) return null;
-  const base = { schemaVersion: "", createdAt: "", updatedAt: "", writer: "" };
-  const fields: [string, string][] = [];
-  const counts: [string, FlatCounts[string]][] = [];
-  for (let index = 0; index < words.length; index += 2) {
-    const [name = "", value = ""] = words.slice(index, index + 2);
-    if (name.startsWith("f:")) fields.push([name.slice(2), value]);
-    else if (name.startsWith("c:")) {
-      counts.push([name.slice(2), value === "{}" ? "{}" : (JSON.parse(value) as number | number[])]);
-    } else if (name in base) base[name as keyof typeof base] = value;
-  }
-  const { writer, schemaVersion, createdAt, updatedAt } = base;
-  const document = unflatten(
-    { id, schemaVersion: Number(schemaVersion), createdAt, updatedAt },
-    { fields: Object.fromEntries(fields), counts: Object.fromEntries(counts) },
+/** {@link redisStore} for another schema version than the package's: what a future package will do. */
+export function redisStoreOf(
+  version: { readonly schemaVersion: number; readonly migrations: readonly Migration[] },
+  client: RedisClient,
+  prefix: string,
+  options: RedisStoreOptions = {},
+): OptimizerStore {
+  const place = redisPlace(version, client, prefix, options);
+  const backend = new RedisBackend(client, prefix, version.schemaVersion, options, () =>
+    prepareServer(place),
   );
-  return { document, writer };
-}
-
-function parseMember(member: string): { kind: DocumentKind; id: string } {
-  const space = member.indexOf(" ");
-  return { kind: member.slice(0, space) as DocumentKind, id: member.slice(space + 1) };
-}
-
-function asList(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
+  return new QueuedStore(backend, options);
 }

@@ -1,24 +1,60 @@
 /**
- * What runs inside Redis, so that each step is atomic. Keys, all under the store's prefix:
- * `meta` (hash: schemaVersion), `version` (counter), `changes` (sorted set: "kind id" by the version of its last
+ * What runs inside Redis, so that each step is atomic. Under the store's prefix `meta` (hash: schemaVersion,
+ * migrating: until when, in seconds), and under `v<schemaVersion>:` after it: `version` (counter), `changes` (sorted set: "kind id" by the version of its last
  * change), `removed` (sorted set: the same by time of removal), `doc:<kind> <id>` (hash), `writer:<id>` (last
  * operation of a process), `requests` (hash: JSON by id), `requestTimes` (sorted set: id by start in milliseconds).
  *
- * KEYS[1] is `meta`, for routing; ARGV[1] is the prefix. In a cluster the prefix needs a hash tag, e.g. "{opt}:".
+ * KEYS[1] is `meta`; ARGV[1] is the prefix of a version. In a cluster the prefix needs a hash tag, e.g. "{opt}:".
  */
+import { MIGRATED } from "../serverCall.js";
 
-/** A document as a flat list, or "" when there is none. */
-const READ = `
-local function read(p, member)
-  local doc = redis.call('HGETALL', p .. 'doc:' .. member)
-  return doc
+/** Refuses to write when the store has another version by now; a migration itself passes "". */
+const CHECK = `
+local function isMigrated(version)
+  if version == '' then return false end
+  local found, until_ = unpack(redis.call('HMGET', KEYS[1], 'schemaVersion', 'migrating'))
+  return found ~= version or (until_ and tonumber(until_) > tonumber(redis.call('TIME')[1]))
 end
 `;
 
-/** ARGV: prefix, writer, operations as JSON. Returns [member, document] for each document touched. */
-export const APPLY: string = `${READ}
-local p, writer = ARGV[1], ARGV[2]
-local operations = cjson.decode(ARGV[3])
+/**
+ * ARGV: prefix, wanted version, seconds. Notes the version when none is, reserves the migration when an older one is.
+ * Returns the version noted, or "busy".
+ */
+export const BEGIN = `
+redis.call('HSETNX', KEYS[1], 'schemaVersion', ARGV[2])
+local found, until_ = unpack(redis.call('HMGET', KEYS[1], 'schemaVersion', 'migrating'))
+if tonumber(found) >= tonumber(ARGV[2]) then return found end
+local now = tonumber(redis.call('TIME')[1])
+if until_ and tonumber(until_) > now then return 'busy' end
+redis.call('HSET', KEYS[1], 'migrating', now + tonumber(ARGV[3]))
+return found
+`;
+
+/** ARGV: prefix of the version to remove. Removes up to 1,000 documents; returns how many, 0 when all is gone. */
+export const DROP = `
+local p = ARGV[1]
+local members = redis.call('ZRANGE', p .. 'changes', 0, 999)
+for _, member in ipairs(members) do redis.call('DEL', p .. 'doc:' .. member) end
+if #members > 0 then redis.call('ZREM', p .. 'changes', unpack(members)) end
+if #members == 0 then
+  for _, name in ipairs({ 'version', 'removed', 'requests', 'requestTimes' }) do redis.call('UNLINK', p .. name) end
+end
+return #members
+`;
+
+/** A document as a flat list, empty when there is none. */
+const READ = `
+local function read(p, member)
+  return redis.call('HGETALL', p .. 'doc:' .. member)
+end
+`;
+
+/** ARGV: prefix, version, writer, operations as JSON. Returns [member, document] for each document touched. */
+export const APPLY: string = `${CHECK}${READ}
+if isMigrated(ARGV[2]) then return redis.error_reply('${MIGRATED}') end
+local p, writer = ARGV[1], ARGV[3]
+local operations = cjson.decode(ARGV[4])
 local last = tonumber(redis.call('GET', p .. 'writer:' .. writer) or '0')
 
 local function sum(left, right)
@@ -89,10 +125,11 @@ end
 return results
 `;
 
-/** ARGV: prefix, then id, start in milliseconds and JSON of each request. */
-export const APPEND = `
+/** ARGV: prefix, version, then id, start in milliseconds and JSON of each request. */
+export const APPEND: string = `${CHECK}
+if isMigrated(ARGV[2]) then return redis.error_reply('${MIGRATED}') end
 local p = ARGV[1]
-for i = 2, #ARGV, 3 do
+for i = 3, #ARGV, 3 do
   if redis.call('HSETNX', p .. 'requests', ARGV[i], ARGV[i + 2]) == 1 then
     redis.call('ZADD', p .. 'requestTimes', ARGV[i + 1], ARGV[i])
   end
