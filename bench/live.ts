@@ -2,7 +2,7 @@
  * The same seeded workload on a real Ollama under five ways of choosing the window: `npm run bench:live`. Prints the
  * README's table and writes `reports/bench-live.json`, with every call in `reports/bench-live-calls.jsonl`.
  *
- *   --short        80 calls, conversations to 8k tokens: a minute or two
+ *   --short        50 calls, conversations to 8k tokens: a minute or two
  *   --calls N      default 1,000; --seed N default 1; --ollama VERSION default 0.34.0
  *   --model NAME   default random-qwen: random weights (so that 1,000 calls end) under a real tokenizer, since one
  *                  that spells words in letters makes prompts four times as long as their words
@@ -37,7 +37,7 @@ const { values: flags, positionals } = parseArgs({
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => process.exit(1));
 mkdirSync("reports", { recursive: true });
 if (positionals[0] === "batch") {
-  await batchBench({ short: flags.short, model: flags.model ?? "smollm2" });
+  await batchBench({ short: flags.short, model: flags.model ?? "random-qwen" });
 } else {
   await strategies();
 }
@@ -45,7 +45,7 @@ process.exit();
 
 async function strategies(): Promise<void> {
   const model = flags.model ?? "random-qwen";
-  const calls = Number(flags.calls ?? (flags.short ? 80 : 1_000));
+  const calls = Number(flags.calls ?? (flags.short ? 50 : 1_000));
   const longestTokens = flags.short ? 8_192 : 32_768;
   const seed = Number(flags.seed);
   const available = await servers(flags.ollama);
