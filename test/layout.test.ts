@@ -13,7 +13,8 @@ const LAYERS = [
   ["cache", "conversations", "rag", "prompts"],
   ["engine"],
   ["chatModel", "callbacks", "tuning"],
-  ["server", "cli"],
+  ["server"],
+  ["cli"],
   ["index"],
 ];
 /** Beside all that. */

@@ -10,7 +10,7 @@ import type { WireChunk } from "../backend/wire.js";
 import { OptimizerError, WindowOverflow } from "../errors.js";
 import { type Logger, silentLogger } from "../logger.js";
 import type { Decided } from "../optimizer/decide.js";
-import type { CountSource } from "../records.js";
+import type { CountSource, RunnerOptions } from "../records.js";
 import type { OptimizerStore } from "../storage/store.js";
 import { TokenizerPool } from "../tokens/index.js";
 import { ABANDONED, type EndOfCall } from "./endOfCall.js";
@@ -170,6 +170,22 @@ export class Engine {
     model: string,
   ): Promise<ModelFacts | null> {
     return this.planner.learnModel(call, model);
+  }
+
+  /**
+   * The loaded runner's exact options, for side calls (embeddings, preloads) that would reload it by leaving one
+   * out; null when nothing is loaded or nothing is known.
+   */
+  async loadedOptions(
+    call: Pick<EngineCall, "origin" | "headers" | "transport">,
+    model: string,
+  ): Promise<RunnerOptions | null> {
+    return this.planner.loadedOptions(call, model);
+  }
+
+  /** After a side call that may have loaded or unloaded a model: the next decision looks first. */
+  lookAgain(origin: string): void {
+    this.planner.lookAgain(origin);
   }
 
   /** Ends the tokenizer's worker. The store stays open: it may have other users. */

@@ -240,6 +240,19 @@ export class Planner {
     return this.modelFacts(where.origin, name) ?? null;
   }
 
+  /** Runner options of the loaded slot; null when nothing is loaded, the model runs elsewhere, or nobody knows. */
+  async loadedOptions(where: Where, name: string): Promise<RunnerOptions | null> {
+    const watch = this.watchOf(where);
+    const model = await this.modelOf(watch, name);
+    if (!model || model.isRemote) return null;
+    return this.slots.loadedOptions(this.slots.see(serverId(where.origin), model, watch));
+  }
+
+  /** The next decision about this server waits for a fresh look at what is loaded. */
+  lookAgain(origin: string): void {
+    this.watches.get(origin)?.markStale();
+  }
+
   /**
    * Learns the chat template by rendered probes, with the loaded runner's exact options and only while no call of
    * this process uses it. Never awaited by a call.

@@ -210,6 +210,13 @@ export class Slots {
     return running === 0 && isLoaded && !state.pending ? state.options : null;
   }
 
+  /** What a side call must send so that it does not reload: the options on their way, else the loaded ones. */
+  loadedOptions(id: string): RunnerOptions | null {
+    const { state } = this.of(id);
+    if (state.pending) return state.pending.options;
+    return state.loaded !== null && state.loaded.numCtx !== null ? state.options : null;
+  }
+
   private of(id: string): Slot {
     const slot = this.slots.get(id);
     if (!slot) throw new Error(`slot ${id} was never seen`);

@@ -1,0 +1,37 @@
+/** From what is read of the server to a body that a client reads, one part at a time. */
+
+/** An abort of one request's upstream call: by its client's leaving, or by its reply being given up. */
+export function abortWith(signal: AbortSignal): AbortController {
+  const controller = new AbortController();
+  // The listener aborts with a text; who records the call looks for an AbortError.
+  const abort = (): void => controller.abort(clientLeft());
+  if (signal.aborted) abort();
+  else signal.addEventListener("abort", abort, { once: true });
+  return controller;
+}
+
+/**
+ * A body that is read ahead by nothing. A client that leaves aborts the upstream call first: a pending read would
+ * otherwise wait for the server's next part.
+ */
+export function bodyStream(parts: AsyncIterable<Uint8Array>, upstream: AbortController): ReadableStream {
+  const iterator = parts[Symbol.asyncIterator]();
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const next = await iterator.next();
+        if (next.done) controller.close();
+        else controller.enqueue(next.value);
+      },
+      async cancel() {
+        upstream.abort(clientLeft());
+        await iterator.return?.().catch(() => {});
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+function clientLeft(): DOMException {
+  return new DOMException("The client left", "AbortError");
+}

@@ -1,0 +1,52 @@
+/** What a client of the Ollama surface is told when a call fails: the server's own words where it said any. */
+import { OptimizerError, UpstreamError } from "../errors.js";
+
+export interface Failure {
+  readonly status: number;
+  /** JSON as Ollama writes it: `{"error": "..."}`. */
+  readonly body: string;
+}
+
+/** nginx's status for a client that left; Ollama logs the same. Nobody reads it. */
+const CLIENT_LEFT = 499;
+
+export function failureOf(error: unknown): Failure {
+  if (isUpstream(error)) {
+    const { status, body, message } = error;
+    if (status >= 400 && body !== "") return { status, body: hasErrorField(body) ? body : worded(body) };
+    return { status: 502, body: worded(message) };
+  }
+  if (OptimizerError.isInstance(error)) {
+    const status = { CONTEXT_OVERFLOW: 400, OPTION_INVALID: 400, BODY_TOO_LARGE: 413 }[error.code] ?? 500;
+    return { status, body: worded(error.message) };
+  }
+  if (isAbort(error)) return { status: CLIENT_LEFT, body: worded("the client left") };
+  return { status: 500, body: worded("internal error") };
+}
+
+/** For the log: a code or a class, never a text that may quote a prompt. */
+export function nameOfFailure(error: unknown): string {
+  if (OptimizerError.isInstance(error)) return error.code;
+  return error instanceof Error ? error.name : typeof error;
+}
+
+export function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === "AbortError";
+}
+
+function isUpstream(error: unknown): error is UpstreamError {
+  return error instanceof UpstreamError;
+}
+
+function worded(error: string): string {
+  return JSON.stringify({ error });
+}
+
+function hasErrorField(body: string): boolean {
+  try {
+    const parsed: unknown = JSON.parse(body);
+    return typeof parsed === "object" && parsed !== null && "error" in parsed;
+  } catch {
+    return false;
+  }
+}

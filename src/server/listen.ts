@@ -1,0 +1,87 @@
+/** Opens the port of an application, and closes it without breaking replies that run. */
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { createAdaptorServer } from "@hono/node-server";
+import type { Hono } from "hono";
+import { OptimizerError } from "../errors.js";
+import { isLoopback } from "./guard.js";
+
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 60_000;
+/** Longer than clients keep a socket idle, so that it is they who close it. */
+const KEEP_ALIVE_TIMEOUT_MS = 75_000;
+
+export interface ListenOptions {
+  /** Default 127.0.0.1. */
+  readonly address?: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** The application asks for a token. */
+  readonly hasToken?: boolean;
+  /** Lets others than this machine ask without a token. */
+  readonly insecure?: boolean;
+}
+
+export interface Listener {
+  /** e.g. "http://127.0.0.1:11435" */
+  readonly origin: string;
+  /**
+   * Takes no more requests, waits for those that run, then ends.
+   *
+   * @param drainMs after which replies that still run are broken off; default 30 s
+   */
+  close(drainMs?: number): Promise<void>;
+}
+
+/**
+ * @throws OptimizerError `TOKEN_REQUIRED` for an address that others reach without a token; `PORT_TAKEN`,
+ *   `ADDRESS_UNUSABLE`
+ */
+export async function listen(app: Pick<Hono, "fetch">, options: ListenOptions): Promise<Listener> {
+  const { address = "127.0.0.1", port, hasToken = false, insecure = false } = options;
+  if (!isLoopback(address) && !hasToken && !insecure) {
+    throw new OptimizerError({
+      code: "TOKEN_REQUIRED",
+      message: `Others than this machine would reach ${address}`,
+      remedy: "Set a token, or insist with --insecure.",
+    });
+  }
+  const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server;
+  server.headersTimeout = HEADERS_TIMEOUT_MS;
+  server.requestTimeout = REQUEST_TIMEOUT_MS;
+  server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (cause: NodeJS.ErrnoException) => reject(cannotListen(cause, address, port)));
+    server.listen(port, address, resolve);
+  });
+  const bound = (server.address() as AddressInfo).port;
+  return {
+    origin: `http://${address.includes(":") ? `[${address}]` : address}:${bound}`,
+    close: (drainMs = 30_000) => drain(server, drainMs),
+  };
+}
+
+async function drain(server: Server, drainMs: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  // Sockets become idle one by one; nothing tells when.
+  const idle = setInterval(() => server.closeIdleConnections(), 50);
+  const late = setTimeout(() => server.closeAllConnections(), drainMs);
+  server.closeIdleConnections();
+  await closed;
+  clearInterval(idle);
+  clearTimeout(late);
+}
+
+function cannotListen(cause: NodeJS.ErrnoException, address: string, port: number): OptimizerError {
+  const isTaken = cause.code === "EADDRINUSE";
+  return new OptimizerError({
+    code: isTaken ? "PORT_TAKEN" : "ADDRESS_UNUSABLE",
+    message: isTaken
+      ? `Port ${port} on ${address} is taken`
+      : `Cannot listen on ${address}:${port} (${cause.code})`,
+    remedy: isTaken
+      ? "Choose another with --port, or end the other program."
+      : "Choose another address or port.",
+    cause,
+  });
+}

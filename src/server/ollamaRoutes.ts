@@ -1,0 +1,131 @@
+/** Ollama's own API: chat and generate decided, side calls with the loaded options, the rest byte for byte. */
+import type { Hono } from "hono";
+import type { WireRequest } from "../backend/wire.js";
+import type { EngineChunk, EngineReply } from "../engine/types.js";
+import type { DecisionRecord } from "../records.js";
+import { abortWith, bodyStream } from "./bodyStream.js";
+import { failureOf, isAbort } from "./failure.js";
+import { generatingCall, isPreload, type OllamaPath, requestOf, withoutWindow } from "./ollamaCall.js";
+import type { ServerContext } from "./options.js";
+import { passThrough } from "./passThrough.js";
+import { readRequestBody } from "./requestBody.js";
+
+/** Routes that only read. All others change models or accounts, fetch from elsewhere, or are not known. */
+const READING = new Set([
+  "GET /",
+  "HEAD /",
+  "GET /api/version",
+  "HEAD /api/version",
+  "GET /api/tags",
+  "HEAD /api/tags",
+  "GET /api/ps",
+  "POST /api/show",
+]);
+/** This server's own: never sent on, whatever is allowed. */
+const OWN = /^\/(v1|optimization|health|metrics)(\/|$)/;
+
+export function addOllamaRoutes(app: Hono, context: ServerContext, allowAdmin: boolean): void {
+  for (const path of ["/api/chat", "/api/generate"] as const) {
+    app.post(path, async ({ req }) => generating(context, path, req.raw));
+  }
+  for (const path of ["/api/embed", "/api/embeddings"]) {
+    app.post(path, async ({ req }) => embedding(context, req.raw));
+  }
+  app.all("*", async ({ req }) => {
+    const { method, url } = req.raw;
+    const { pathname } = new URL(url);
+    if (OWN.test(pathname)) return Response.json({ error: "not found" }, { status: 404 });
+    if (!allowAdmin && !READING.has(`${method} ${pathname}`)) {
+      return Response.json(
+        { error: "this route is not allowed; start the server with --allow-admin" },
+        { status: 403 },
+      );
+    }
+    const body = method === "GET" || method === "HEAD" ? undefined : await bodyOf(context, req.raw);
+    const reply = await passThrough(context, req.raw, body);
+    // Models may have been made anew or unloaded.
+    if (allowAdmin && method !== "GET" && method !== "HEAD") context.engine.lookAgain(context.origin);
+    return reply;
+  });
+}
+
+async function generating(context: ServerContext, path: OllamaPath, request: Request): Promise<Response> {
+  const bytes = await bodyOf(context, request);
+  const asked = requestOf(bytes);
+  const call = asked && generatingCall(asked);
+  if (!call) return passThrough(context, request, bytes);
+  const body = context.override ? withoutWindow(call) : call;
+  return isPreload(path, body) ? sideCall(context, request, body) : decided(context, path, request, body);
+}
+
+async function embedding(context: ServerContext, request: Request): Promise<Response> {
+  const bytes = await bodyOf(context, request);
+  const asked = requestOf(bytes);
+  const call = asked && generatingCall(asked);
+  if (!call) return passThrough(context, request, bytes);
+  return sideCall(context, request, context.override ? withoutWindow(call) : call);
+}
+
+/** With the loaded runner's exact options below the client's own: leaving one out would reload it. */
+async function sideCall(context: ServerContext, request: Request, body: WireRequest): Promise<Response> {
+  const { engine, origin } = context;
+  const loaded = await engine.loadedOptions(context, body.model).catch(() => null);
+  const sent = loaded ? { ...body, options: { ...loaded, ...body.options } } : body;
+  const reply = await passThrough(context, request, JSON.stringify(sent));
+  if (!loaded || body.keep_alive !== undefined || body.options) engine.lookAgain(origin);
+  return reply;
+}
+
+async function decided(
+  context: ServerContext,
+  path: OllamaPath,
+  request: Request,
+  body: WireRequest,
+): Promise<Response> {
+  const upstream = abortWith(request.signal);
+  const reply = await context.engine.send({
+    origin: context.origin,
+    headers: context.headers,
+    transport: context.transport,
+    path,
+    body,
+    signal: upstream.signal,
+    optimize: true,
+    onOverflow: context.onOverflow,
+    source: "server",
+  });
+  const headers = new Headers(decisionHeaders(reply.decision()));
+  const contentType = reply.headers["content-type"];
+  if (contentType) headers.set("content-type", contentType);
+  if (body.stream !== false) {
+    return new Response(bodyStream(lines(reply), upstream), { status: reply.status, headers });
+  }
+  // One object without a line break; an error behind it can still become the status.
+  let whole = "";
+  for await (const { raw } of reply.chunks) whole += raw;
+  return new Response(whole, { status: reply.status, headers });
+}
+
+/** The server's lines as they came. What fails on the way becomes an error line, as Ollama writes it. */
+async function* lines(reply: EngineReply): AsyncGenerator<Uint8Array> {
+  const encoder = new TextEncoder();
+  try {
+    for await (const { raw } of reply.chunks as AsyncIterable<EngineChunk>) yield encoder.encode(`${raw}\n`);
+  } catch (error) {
+    if (isAbort(error)) throw error;
+    yield encoder.encode(`${failureOf(error).body}\n`);
+  }
+}
+
+/** The decision for those who look: nothing is added to bodies. */
+export function decisionHeaders(decision: DecisionRecord): Record<string, string> {
+  return {
+    "x-optimizer-action": decision.action,
+    ...(decision.numCtx !== null && { "x-optimizer-num-ctx": String(decision.numCtx) }),
+    ...(decision.templateId !== null && { "x-optimizer-template": decision.templateId }),
+  };
+}
+
+function bodyOf(context: ServerContext, request: Request): Promise<Uint8Array> {
+  return readRequestBody(request, context.bodyLimitBytes);
+}

@@ -1,0 +1,46 @@
+/** What the server application is made of. */
+import type { Transport } from "../backend/transport.js";
+import type { Engine } from "../engine/engine.js";
+import type { Logger } from "../logger.js";
+import type { OptimizerStore } from "../storage/store.js";
+
+export interface ServerAppOptions {
+  /** Base address of Ollama. The only place that requests are ever sent to. */
+  readonly upstream: string;
+  /** What is learned and recorded. Stays open when the server ends. */
+  readonly store: OptimizerStore;
+  /** Shares what is known of the slots with other users of this process; default one of its own. */
+  readonly engine?: Engine;
+  /** Clients must send it as `Authorization: Bearer`. It is never sent on. */
+  readonly token?: string;
+  /** Lets routes through that change models or accounts, and those that are not known. Default false. */
+  readonly allowAdmin?: boolean;
+  /** Names (without a port) that clients may use for this server beside localhost and addresses. */
+  readonly hosts?: readonly string[];
+  /** Larger requests get 413. Default 32 MiB. */
+  readonly bodyLimitBytes?: number;
+  /** Decides the window even where a client sets `num_ctx` or `num_batch`. Default false: the client wins. */
+  readonly override?: boolean;
+  /** A prompt that fits no permitted window: refused with 400 (default), or cut as Ollama does. */
+  readonly onOverflow?: "error" | "cut";
+  /** Sent to Ollama with each request, e.g. the credentials of a proxy before it. */
+  readonly upstreamHeaders?: Readonly<Record<string, string>>;
+  /** Defaults to node:http. */
+  readonly transport?: Transport;
+  /** Gets error codes and addresses, never prompts. Default: silent. */
+  readonly logger?: Logger;
+}
+
+/** The same with nothing left open. */
+export interface ServerContext {
+  readonly engine: Engine;
+  /** Without a trailing slash. */
+  readonly origin: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly transport: Transport;
+  readonly bodyLimitBytes: number;
+  readonly override: boolean;
+  readonly onOverflow: "error" | "cut";
+}
+
+export const DEFAULT_BODY_LIMIT_BYTES: number = 32 * 2 ** 20;

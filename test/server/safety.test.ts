@@ -1,0 +1,167 @@
+import { connect } from "node:net";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { hasToken, isTrustedHost, isTrustedOrigin } from "../../src/server/guard.js";
+import { listen } from "../../src/server/index.js";
+import { scriptedEngine } from "../../src/testing/index.js";
+import { pair, user } from "./support.js";
+
+describe("who may ask", () => {
+  test("a page that lets its own name point here is refused", async () => {
+    await using servers = await pair();
+    const status = async (host: string) =>
+      (await servers.app.request("/api/tags", { headers: { host } })).status;
+    expect(await status("evil.example:11435")).toBe(403);
+    expect(await status("127.0.0.1.evil.example")).toBe(403);
+    expect(await status("localhost@evil.example")).toBe(403);
+    for (const host of ["localhost:1", "127.0.0.1", "[::1]:11435", "192.168.0.5:80"])
+      expect(await status(host)).toBe(200);
+  });
+
+  test("a page from elsewhere is refused before its call costs anything", async () => {
+    await using servers = await pair();
+    const call = { model: "tiny", messages: user("hello") };
+    for (const origin of [
+      "https://evil.example",
+      "null",
+      "http://192.168.0.5",
+      "file://",
+      "http://localhost.evil.example",
+    ]) {
+      expect((await servers.post("/api/chat", call, { origin })).status, origin).toBe(403);
+    }
+    expect(servers.ollama.requests).toHaveLength(0);
+    expect((await servers.post("/api/chat", call, { origin: "http://localhost:3000" })).status).toBe(200);
+  });
+
+  test("no name but localhost and listed ones is trusted", () => {
+    fc.assert(
+      fc.property(fc.domain(), (name) => {
+        expect(isTrustedHost(`${name}:80`, [])).toBe(false);
+        expect(isTrustedOrigin(`https://${name}`, [])).toBe(false);
+        expect(isTrustedHost(name, [name])).toBe(true);
+      }),
+    );
+  });
+
+  test("with a token every route asks for it, and it is not sent on", async () => {
+    let seen: Readonly<Record<string, string>> | undefined;
+    const { nodeTransport } = await import("../../src/backend/transport.js");
+    await using servers = await pair(
+      {},
+      {
+        token: "right",
+        transport: (url, init) => {
+          seen = init?.headers;
+          return nodeTransport(url, init);
+        },
+      },
+    );
+    for (const path of ["/", "/health", "/api/tags", "/api/pull"]) {
+      expect((await servers.app.request(path)).status).toBe(401);
+      expect((await servers.app.request(path, { headers: { authorization: "Bearer wrong" } })).status).toBe(
+        401,
+      );
+    }
+    expect(
+      (await servers.app.request("/api/tags", { headers: { authorization: "Bearer right" } })).status,
+    ).toBe(200);
+    expect(Object.keys(seen ?? {})).not.toContain("authorization");
+  });
+
+  test("only the token itself is the token", () => {
+    fc.assert(
+      fc.property(fc.stringMatching(/^[!-~]{1,40}$/), fc.stringMatching(/^[!-~]{1,40}$/), (token, other) => {
+        expect(hasToken(`Bearer ${token}`, token)).toBe(true);
+        expect(hasToken(`Bearer ${other}`, token)).toBe(other === token);
+        expect(hasToken(token, token)).toBe(false);
+      }),
+    );
+  });
+});
+
+describe("limits", () => {
+  test("a request over the limit gets 413, announced or not", async () => {
+    await using servers = await pair({}, { bodyLimitBytes: 1_000 });
+    expect((await servers.post("/api/chat", "x".repeat(1_001))).status).toBe(413);
+    const { origin } = await servers.listen();
+    const endless = new ReadableStream({
+      pull: (controller) => controller.enqueue(new Uint8Array(600)),
+    });
+    const reply = await fetch(`${origin}/api/show`, {
+      method: "POST",
+      body: endless,
+      duplex: "half",
+    } as RequestInit).catch(() => null);
+    // The socket may be closed before the client has read the answer.
+    expect(reply?.status ?? 413).toBe(413);
+    expect(servers.ollama.requests).toHaveLength(0);
+  });
+
+  test("bytes that are no HTTP get 400 and do no harm", async () => {
+    await using servers = await pair();
+    const { origin } = await servers.listen();
+    const socket = connect(Number(new URL(origin).port), "127.0.0.1");
+    const answer = await new Promise<string>((resolve) => {
+      let text = "";
+      socket.on("data", (part) => {
+        text += part;
+      });
+      socket.on("close", () => resolve(text));
+      socket.end("\u0000\u0001garbage\r\n\r\n");
+    });
+    expect(answer).toMatch(/^HTTP\/1.1 400/);
+    expect((await fetch(`${origin}/api/tags`)).status).toBe(200);
+  });
+});
+
+describe("listening", () => {
+  test("an address that others reach needs a token or an explicit wish", async () => {
+    await using servers = await pair();
+    await expect(listen(servers.app, { address: "0.0.0.0", port: 0 })).rejects.toMatchObject({
+      code: "TOKEN_REQUIRED",
+    });
+    for (const allowed of [{ hasToken: true }, { insecure: true }]) {
+      await (await listen(servers.app, { address: "0.0.0.0", port: 0, ...allowed })).close();
+    }
+  });
+
+  test("a taken port is named with a remedy", async () => {
+    await using servers = await pair();
+    const port = Number(new URL((await servers.listen()).origin).port);
+    await expect(listen(servers.app, { port })).rejects.toMatchObject({
+      code: "PORT_TAKEN",
+      message: expect.stringContaining(`${port}`),
+    });
+  });
+
+  test("closing waits for a reply that runs", async () => {
+    const engine = scriptedEngine({ reply: { content: "a b c", chunkDelayMs: 30 } });
+    await using servers = await pair({ engine, realTime: true });
+    const listener = await servers.listen();
+    const body = JSON.stringify({ model: "tiny", messages: user("hello") });
+    const reply = await fetch(`${listener.origin}/api/chat`, { method: "POST", body });
+    const closing = listener.close();
+    expect(await reply.text()).toContain('"done":true');
+    await closing;
+    await expect(fetch(`${listener.origin}/api/tags`)).rejects.toThrow();
+  });
+});
+
+describe("a server that is away", () => {
+  test("calls get 502 with a reason, health says so, and both recover by themselves", async () => {
+    await using servers = await pair();
+    const port = Number(new URL(servers.ollama.origin).port);
+    await servers.ollama.close();
+    const call = { model: "tiny", messages: user("hello"), stream: false };
+    const reply = await servers.post("/api/chat", call);
+    expect(reply.status).toBe(502);
+    expect(await reply.text()).toMatch(/ECONNREFUSED/);
+    expect((await servers.app.request("/api/tags")).status).toBe(502);
+    expect((await servers.app.request("/health")).status).toBe(503);
+    const { startOllamaServer } = await import("../../src/testing/index.js");
+    await using _again = await startOllamaServer({ port, models: [{ name: "tiny" }] });
+    expect((await servers.app.request("/health")).status).toBe(200);
+    expect((await servers.post("/api/chat", call)).status).toBe(200);
+  });
+});
