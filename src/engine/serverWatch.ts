@@ -1,6 +1,6 @@
 /**
  * What one server has installed and loaded. Answers from memory; asks in the background, at most every 2 s while
- * calls run; is awaited only for a model's first call, after idleness, and when a reply showed that another
+ * calls run; is awaited only for a model's first call, after a pause, and when a reply showed that another
  * client reloaded the model.
  */
 
@@ -37,7 +37,8 @@ export interface LoadedModel {
 }
 
 const REFRESH_MS = 2_000;
-const IDLE_MS = 30_000;
+/** A look that takes longer holds nobody up: the server is busy, or does not tell. */
+const SLOW_MS = 1_000;
 const INSTALLED_MS = 30_000;
 
 export class ServerWatch {
@@ -50,6 +51,9 @@ export class ServerWatch {
   /** When `/api/ps` was last asked with success; 0 before. Milliseconds since the epoch. */
   observedAt = 0;
   private lastUse = 0;
+  /** When `/api/ps` was last asked, and whether it took long to answer. */
+  private askedAt = 0;
+  private isSlow = false;
   private stale = true;
 
   constructor(
@@ -132,14 +136,16 @@ export class ServerWatch {
 
   /**
    * Called before each decision. Returns a promise only when the decision has to wait for it: the first time,
-   * after idleness, and after {@link markStale}. Otherwise a due refresh starts in the background.
+   * after a pause in which another client may have come, and after {@link markStale}; but not for a server that is
+   * slow to tell. Otherwise a due refresh starts in the background.
    */
   beforeDecision(): Promise<void> | null {
     const now = this.now();
-    const isIdle = now - this.lastUse > IDLE_MS;
+    const isIdle = now - this.lastUse > REFRESH_MS;
     this.lastUse = now;
-    if (this.stale || isIdle) return this.refresh();
-    if (now - this.observedAt >= REFRESH_MS) void this.refresh();
+    if (this.refreshing && now - this.askedAt >= SLOW_MS) this.isSlow = true;
+    if ((this.stale || isIdle) && !this.isSlow) return this.refresh();
+    if (now - this.askedAt >= REFRESH_MS) void this.refresh();
     return null;
   }
 
@@ -153,13 +159,17 @@ export class ServerWatch {
 
   private async look(): Promise<void> {
     const asked = this.now();
+    this.askedAt = asked;
     try {
       this.loaded = await ollama.loadedModels(this.address, AbortSignal.timeout(5_000));
       this.observedAt = asked;
       this.stale = false;
+      this.isSlow = this.now() - asked >= SLOW_MS;
       await this.learnUnknownBlobs();
       await this.noticeNewDigests(asked);
     } catch (error) {
+      // A refusal that comes at once costs no time: a server that starts later is seen with the next call.
+      this.isSlow = this.now() - asked >= SLOW_MS;
       this.logger.debug?.(
         `optimizer: ${this.address.origin} does not tell what is loaded (${codeOf(error)})`,
       );
