@@ -30,10 +30,13 @@ test("subpaths are flat names that do not repeat the layout", () => {
   for (const [name] of entries) expect(name).toMatch(/^\.(\/[a-z]+){0,2}$/);
 });
 
-/** Run by a script of the manifest rather than imported. */
-const programs = Object.values<string>(manifest.scripts).flatMap((script) =>
-  [...script.matchAll(/node (dist\/\S+\.js)/g)].map((match) => `./${match[1]}`),
-);
+/** Run as a command or by a script of the manifest rather than imported. */
+const programs = [
+  ...Object.values<string>(manifest.bin).map((path) => `./${path}`),
+  ...Object.values<string>(manifest.scripts).flatMap((script) =>
+    [...script.matchAll(/node (dist\/\S+\.js)/g)].map((match) => `./${match[1]}`),
+  ),
+];
 
 test("every source is reached from a subpath or a script: nothing is shipped that nobody can use", () => {
   const reached = new Set<string>();

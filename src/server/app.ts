@@ -61,13 +61,26 @@ function contextOf(options: ServerAppOptions): ServerContext {
   const tokenizerFolder = isAbsolute(store.location) ? store.location : null;
   return {
     engine: options.engine ?? new Engine({ store, logger, tokenizerFolder }),
-    origin: options.upstream.replace(/\/+$/, ""),
-    headers: options.upstreamHeaders ?? {},
+    ...withoutCredentials(options.upstream, options.upstreamHeaders),
     transport: options.transport ?? nodeTransport,
     bodyLimitBytes: options.bodyLimitBytes ?? DEFAULT_BODY_LIMIT_BYTES,
     override: options.override ?? false,
     onOverflow: options.onOverflow ?? "error",
   };
+}
+
+/** Errors name the address, and clients read them: its credentials go into a header instead. */
+function withoutCredentials(
+  upstream: string,
+  headers: Readonly<Record<string, string>> = {},
+): Pick<ServerContext, "origin" | "headers"> {
+  const url = new URL(upstream);
+  const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+  const basic = { authorization: `Basic ${Buffer.from(credentials).toString("base64")}` };
+  const has = url.username !== "";
+  url.username = "";
+  url.password = "";
+  return { origin: url.href.replace(/\/+$/, ""), headers: has ? { ...basic, ...headers } : headers };
 }
 
 async function answers({ origin, headers, transport }: ServerContext): Promise<boolean> {

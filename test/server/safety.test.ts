@@ -69,6 +69,27 @@ describe("who may ask", () => {
     expect(Object.keys(seen ?? {})).not.toContain("authorization");
   });
 
+  test("credentials of the upstream are sent as a header and never told to clients", async () => {
+    const seen: [string, unknown][] = [];
+    await using servers = await pair(
+      {},
+      {
+        upstream: "http://name:pass%20word@127.0.0.1:9",
+        transport: async (url, init) => {
+          seen.push([url, init?.headers?.authorization]);
+          throw Object.assign(new Error("refused"), { code: "ECONNREFUSED" });
+        },
+      },
+    );
+    const reply = await servers.post("/api/chat", { model: "tiny", messages: user("hello") });
+    expect(await reply.text()).not.toMatch(/name|pass|word/);
+    expect(seen.length).toBeGreaterThan(0);
+    for (const [url, authorization] of seen) {
+      expect(url).toMatch(/^http:\/\/127\.0\.0\.1:9\/api\//);
+      expect(authorization).toBe(`Basic ${btoa("name:pass word")}`);
+    }
+  });
+
   test("only the token itself is the token", () => {
     fc.assert(
       fc.property(fc.stringMatching(/^[!-~]{1,40}$/), fc.stringMatching(/^[!-~]{1,40}$/), (token, other) => {
