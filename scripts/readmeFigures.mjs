@@ -1,0 +1,158 @@
+#!/usr/bin/env node
+/**
+ * Writes measured figures between the markers of README.md, so that none is typed by hand.
+ *
+ *   node scripts/readmeFigures.mjs           from reports/bench-live.json, bench-live-batch.json and bench.json
+ *   node scripts/readmeFigures.mjs --demo    runs the demo on its own engine and shows what it printed
+ *
+ * A report that is missing leaves its place as it is; one of a short run is refused.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/**
+ * The text with what stands between `<!-- name -->` and `<!-- /name -->` replaced.
+ *
+ * @throws Error when a marker is missing
+ */
+export function filled(text, name, content) {
+  const [begin, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
+  const from = text.indexOf(begin);
+  const to = text.indexOf(end);
+  if (from < 0 || to < from) throw new Error(`README.md has no place ${begin} ... ${end}`);
+  return `${text.slice(0, from + begin.length)}\n${content.trim()}\n${text.slice(to)}`;
+}
+
+const grouped = (value) => value.toLocaleString("en-US");
+
+/** Three digits are what a measurement on a shared machine can tell. */
+function rounded(value, unit = "") {
+  const number = Number.isInteger(value) ? grouped(value) : grouped(Number(value.toPrecision(3)));
+  return unit ? `${number} ${unit}` : number;
+}
+
+function table([head, ...rows]) {
+  const line = (cells) => `| ${cells.join(" | ")} |`;
+  return [line(head), line(head.map((_, index) => (index === 0 ? "---" : "---:"))), ...rows.map(line)].join(
+    "\n",
+  );
+}
+
+/** Bars that were missed, in a sentence; none is left out. */
+function verdict(bars) {
+  const missed = bars.filter(({ isMet }) => !isMet);
+  if (missed.length === 0) return `All ${bars.length} bars are met.`;
+  const named = missed.map(
+    ({ what, measured, atMost, atLeast }) =>
+      `${what} ${rounded(measured)} (${atMost === undefined ? `at least ${rounded(atLeast)}` : `at most ${rounded(atMost)}`})`,
+  );
+  return `Missed, of ${bars.length} bars: ${named.join("; ")}.`;
+}
+
+function where({ processor, cores, memoryGigabytes, system, node, load }) {
+  return `${processor}, ${cores} cores, ${memoryGigabytes} GB, ${system}, Node ${node.replace(/^v/, "")}, load ${load}`;
+}
+
+/** The five ways of choosing a window. */
+export function liveTable({ machine, ollama, model, seed, calls, largestNeedTokens, strategies, bars }) {
+  const rows = Object.entries(strategies).map(([name, s]) => [
+    name === "this package" ? "**this package**" : name,
+    grouped(s.loads),
+    grouped(s.lateLoads),
+    grouped(s.cut),
+    grouped(s.refused),
+    grouped(Math.round(s.wallSeconds)),
+    grouped(Math.round(s.loadSeconds)),
+    grouped(Math.round(s.memoryBytes / 1e6)),
+    grouped(s.finalWindow),
+  ]);
+  const head = [
+    "window chosen by",
+    "loads",
+    "after call 50",
+    "answers cut",
+    "calls refused",
+    "time, s",
+    "loading, s",
+    "memory beyond the weights, MB",
+    "final window",
+  ];
+  return `${table([head, ...rows])}
+
+${grouped(calls)} calls of \`${model}\` on Ollama ${ollama}, seed ${seed}; the largest needs ${grouped(largestNeedTokens)} tokens.
+${verdict(bars)} Machine: ${where(machine)}.`;
+}
+
+/** `batch()` of interleaved templates. */
+export function batchTable({ figures }) {
+  const rows = figures.map(({ what, value, unit }) => [what, rounded(value, unit)]);
+  return table([["`batch()` of six interleaved templates, time for reading prompts", ""], ...rows]);
+}
+
+/** All figures without an Ollama. */
+export function benchTable({ machine, results }) {
+  const figures = Object.entries(results).flatMap(([name, list]) =>
+    list.map((figure) => ({ name, ...figure })),
+  );
+  const bar = ({ atMost, atLeast }) =>
+    [atLeast !== undefined && `≥ ${rounded(atLeast)}`, atMost !== undefined && `≤ ${rounded(atMost)}`]
+      .filter(Boolean)
+      .join(", ");
+  const isMet = ({ value, atMost = Infinity, atLeast = -Infinity }) => value <= atMost && value >= atLeast;
+  const rows = figures.map((figure) => [
+    `${figure.name}: ${figure.what}`,
+    isMet(figure) ? rounded(figure.value, figure.unit) : `**${rounded(figure.value, figure.unit)}**, missed`,
+    bar(figure),
+  ]);
+  return `${table([["", "measured", "bar"], ...rows])}\n\nMachine: ${where(machine)}.`;
+}
+
+/** The part of the demo's output that does not differ with the machine's folders. */
+export function demoText(output) {
+  const from = output.search(/^\d+ calls {2}/m);
+  const to = output.search(/^The store:/m);
+  if (from < 0 || to < from) throw new Error(`the demo printed no table:\n${output}`);
+  return `\`\`\`\n${output.slice(from, to).trim()}\n\`\`\``;
+}
+
+function report(name) {
+  const path = join(root, "reports", `${name}.json`);
+  if (!existsSync(path)) {
+    console.log(`no reports/${name}.json: its place stays as it is`);
+    return null;
+  }
+  const content = JSON.parse(readFileSync(path, "utf8"));
+  if (content.isShort) {
+    console.error(`reports/${name}.json is of a short run: its figures are not for the README`);
+    process.exitCode = 1;
+    return null;
+  }
+  return content;
+}
+
+function main() {
+  const { values } = parseArgs({ options: { demo: { type: "boolean" } } });
+  const path = join(root, "README.md");
+  let readme = readFileSync(path, "utf8");
+  if (values.demo) {
+    const { stdout } = spawnSync("npm", ["run", "--silent", "demo", "--", "--embedded"], {
+      cwd: root,
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    readme = filled(readme, "demo", demoText(stdout));
+  } else {
+    const [live, batch, bench] = ["bench-live", "bench-live-batch", "bench"].map(report);
+    const parts = [live && liveTable(live), batch && batchTable(batch)].filter(Boolean);
+    if (live) readme = filled(readme, "bench:live", parts.join("\n\n"));
+    if (bench) readme = filled(readme, "bench", benchTable(bench));
+  }
+  writeFileSync(path, readme);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) main();

@@ -1,0 +1,162 @@
+/** The TypeScript of the README: every block is compiled against the sources, those marked `run` are run. */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import ts from "typescript";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { storeOf } from "../src/storage/storeOf.js";
+import { type OllamaServer, type Script, scriptedEngine, startOllamaServer } from "../src/testing/index.js";
+
+const root = join(import.meta.dirname, "..");
+const readme = readFileSync(join(root, "README.md"), "utf8");
+const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+const blocks = [...readme.matchAll(/^```ts( run)?\n([\s\S]*?)^```$/gm)].map(
+  ({ index, 1: runs, 2: code }) => ({
+    under: [...readme.slice(0, index).matchAll(/^#+ (.*)$/gm)].at(-1)![1]!,
+    runs: runs !== undefined,
+    code: code!,
+  }),
+);
+
+/** What a name of this package stands for: a source. */
+function sourceOf(specifier: string): string | undefined {
+  const entry = manifest.exports[specifier.replace(manifest.name, ".")] as { default?: string } | undefined;
+  return specifier.startsWith(manifest.name) && entry?.default
+    ? entry.default.replace("./dist/", "./src/").replace(/\.js$/, ".ts")
+    : undefined;
+}
+
+describe("the README", () => {
+  test("shows runnable code by line 10", () => {
+    expect(readme.split("\n").slice(0, 10).join("\n")).toContain("```ts run");
+    expect(blocks.length).toBeGreaterThan(8);
+  });
+
+  test("links only to files and headings that are there", () => {
+    const anchors = [...readme.matchAll(/^#+ (.*)$/gm)].map(
+      ([, heading]) =>
+        `#${heading!
+          .toLowerCase()
+          .replace(/[^\w -]/g, "")
+          .replaceAll(" ", "-")}`,
+    );
+    for (const [, target] of readme.matchAll(/\]\(([^)]+)\)/g)) {
+      if (target!.startsWith("#")) expect(anchors).toContain(target);
+      else expect(ts.sys.fileExists(join(root, target!)), target).toBe(true);
+    }
+  });
+
+  test("names only scripts that the manifest has", () => {
+    for (const [, script] of readme.matchAll(/npm run ([\w:]+)/g))
+      expect(manifest.scripts).toHaveProperty([script!]);
+  });
+
+  test("compiles", () => {
+    const files = new Map(blocks.map(({ code }, index) => [join(root, "src", `readme-${index}.ts`), code]));
+    const paths = Object.keys(manifest.exports)
+      .map((name) => name.replace(".", manifest.name))
+      .flatMap((name) => (sourceOf(name) ? [[name, [sourceOf(name)!]]] : []));
+    const { config } = ts.readConfigFile(join(root, "tsconfig.json"), ts.sys.readFile);
+    const { options } = ts.parseJsonConfigFileContent(
+      {
+        ...config,
+        compilerOptions: {
+          ...config.compilerOptions,
+          paths: Object.fromEntries(paths),
+          isolatedDeclarations: false,
+          declaration: false,
+        },
+      },
+      ts.sys,
+      root,
+    );
+    const host = ts.createCompilerHost(options);
+    const { getSourceFile, fileExists } = host;
+    host.fileExists = (name) => files.has(name) || fileExists(name);
+    host.getSourceFile = (name, version, ...rest) => {
+      const code = files.get(name);
+      // An import makes it a module of its own; without one its names would be everybody's.
+      return code === undefined
+        ? getSourceFile(name, version, ...rest)
+        : ts.createSourceFile(name, code, version);
+    };
+    const program = ts.createProgram([...files.keys()], options, host);
+    const problems = [...files.keys()].flatMap((name) => {
+      const file = program.getSourceFile(name)!;
+      return [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)];
+    });
+    expect(
+      problems.map(
+        ({ messageText, file }) =>
+          `${file?.text.slice(0, 80)}: ${ts.flattenDiagnosticMessageText(messageText, "\n")}`,
+      ),
+    ).toEqual([]);
+  });
+});
+
+/** Calls the first tool it is given, then tells what it said. */
+const reply: Script["reply"] = ({ messages, tools }) => {
+  const result = messages.find(({ role }) => role === "tool");
+  if (result) return `Yes: ${result.content}`;
+  return tools?.length ? { toolCalls: [{ name: "weather", arguments: { city: "Oslo" } }] } : "It scatters.";
+};
+
+describe("the README's code, run on the test server", () => {
+  let server: OllamaServer;
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), "readme-"));
+  });
+  beforeEach(async () => {
+    server = await startOllamaServer({ models: [{ name: "qwen3:8b" }], engine: scriptedEngine({ reply }) });
+    vi.stubEnv("OLLAMA_BASE_URL", server.origin);
+  });
+  afterEach(async () => {
+    vi.unstubAllEnvs();
+    await storeOf(join(folder, "optimizer")).close();
+    await server.close();
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  const runnable = blocks.filter(({ runs }) => runs);
+  test.each(runnable)("$under", async ({ code }) => {
+    const printed = await run(code.replaceAll('"./optimizer"', JSON.stringify(join(folder, "optimizer"))));
+
+    const claimed = [...code.matchAll(/^ *console\.log\(.*\);(?: \/\/ (.*))?$/gm)].map(([, claim]) => claim);
+    const values = claimed.map((claim) => claim && /^(["\d[{]|true|false)/.test(claim) && claim);
+    for (const [index, value] of values.entries()) {
+      if (value) expect(printed[index]).toEqual([new Function(`return ${value}`)()]);
+      else expect(printed[index]?.[0]).toBeTruthy();
+    }
+  });
+
+  test("the agent's tool was called with what the model asked for", async () => {
+    const { code } = runnable.find(({ under }) => under === "Agents")!;
+    const printed = await run(code.replaceAll('"./optimizer"', JSON.stringify(join(folder, "optimizer"))));
+    expect(printed).toEqual([["Yes: 18 degrees and rain in Oslo"]]);
+  });
+});
+
+const AsyncFunction = (async () => {}).constructor as new (
+  ...code: string[]
+) => (...values: unknown[]) => Promise<void>;
+
+/** Runs a module's text; returns what it printed. */
+async function run(code: string): Promise<unknown[][]> {
+  const { outputText } = ts.transpileModule(code, {
+    compilerOptions: { target: ts.ScriptTarget.ES2023, module: ts.ModuleKind.ESNext },
+  });
+  const body = outputText.replace(
+    /^import (\{[^}]*\}) from ("[^"]+");$/gm,
+    (_, names: string, from: string) => `const ${names.replaceAll(" as ", ": ")} = await load(${from});`,
+  );
+  const printed: unknown[][] = [];
+  const load = (name: string): Promise<unknown> => {
+    const source = sourceOf(name);
+    return import(source ? join(root, source) : name);
+  };
+  await new AsyncFunction("load", "console", body)(load, {
+    log: (...values: unknown[]) => printed.push(values),
+  });
+  return printed;
+}
