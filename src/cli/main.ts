@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 /** The command line: `npx langchain-ollama-optimizer <command>`. */
 import { readFileSync } from "node:fs";
-import { demo } from "./demo.js";
 import { serve } from "./serve.js";
 
 const USAGE = `langchain-ollama-optimizer <command> [options]
@@ -20,6 +19,8 @@ const surroundings = { environment, out, err, signal: stop.signal };
 
 if (command === "serve") process.exitCode = await serve(args, surroundings);
 else if (command === "demo") {
+  // Only here: the demo loads LangChain, which serving does without.
+  const { demo } = await import("./demo.js");
   process.exitCode = await demo(args, surroundings);
   // A call that was left behind would keep the process.
   if (stop.signal.aborted) process.exit();
