@@ -13,15 +13,23 @@ const LINE_FEED = 10;
 // Appending is atomic between processes on a local file system; O_NOFOLLOW refuses a link (0 on Windows).
 const FLAGS = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0);
 
+/** What became of a batch, and of the file. */
+export interface Appended extends Committed {
+  /** Bytes of this batch that are in the file. */
+  readonly bytes: number;
+  /** Bytes in the file afterwards, everybody's. */
+  readonly size: number;
+  /** The file lost its name meanwhile: what was appended is lost with it. */
+  readonly isRemoved: boolean;
+}
+
 /** A file opened for appending. */
 export interface AppendLog {
   readonly path: string;
-  /** Appends lines and syncs them to disk. Never throws; on a full disk it says how many whole lines are stored. */
-  append(lines: readonly string[]): Promise<Committed>;
-  /** Bytes in the file, everybody's. */
-  size(): Promise<number>;
-  /** Whether the file was removed under its name: what is appended now would be lost. */
-  isRemoved(): Promise<boolean>;
+  /** Bytes in the file when it was opened. */
+  readonly size: number;
+  /** Appends lines and syncs them to disk. On a full disk it says how many whole lines are stored. */
+  append(lines: readonly string[]): Promise<Appended>;
   close(): Promise<void>;
 }
 
@@ -30,40 +38,41 @@ export async function openAppendLog(path: string): Promise<AppendLog> {
   const handle = await open(path, FLAGS, FILE_MODE);
   try {
     await syncFolderOf(path);
+    const { size } = await handle.stat();
+    return {
+      path,
+      size,
+      append: (lines) => append(handle, path, lines),
+      close: () => handle.close(),
+    };
   } catch (error) {
     await handle.close();
     throw error;
   }
-  return {
-    path,
-    append: (lines) => append(handle, path, lines),
-    size: async () => (await handle.stat()).size,
-    isRemoved: async () => (await handle.stat()).nlink === 0,
-    close: () => handle.close(),
-  };
 }
 
-async function append(handle: FileHandle, path: string, lines: readonly string[]): Promise<Committed> {
+async function append(handle: FileHandle, path: string, lines: readonly string[]): Promise<Appended> {
   const batch = Buffer.from(`\n${lines.join("\n")}`);
-  let written = 0;
-  let failure: unknown;
-  while (written < batch.length && failure === undefined) {
+  let bytes = 0;
+  let error: unknown;
+  while (bytes < batch.length && error === undefined) {
     try {
-      written += (await handle.write(batch, written)).bytesWritten;
-    } catch (error) {
-      failure = error;
+      bytes += (await handle.write(batch, bytes)).bytesWritten;
+    } catch (failure) {
+      error = writeFailure(path, failure);
     }
   }
-  const stored = failure === undefined ? lines.length : countWholeLines(batch, written);
-  if (stored > 0) {
-    try {
-      await handle.datasync();
-    } catch (error) {
-      // The lines may be on disk or not; writing them again could store them twice.
-      return { stored: 0, unsynced: stored, error: writeFailure(path, error) };
-    }
+  let stored = error === undefined ? lines.length : countWholeLines(batch, bytes);
+  let unsynced = 0;
+  try {
+    if (stored > 0) await handle.datasync();
+  } catch (failure) {
+    // The lines may be on disk or not; writing them again could store them twice.
+    [stored, unsynced] = [0, stored];
+    error = writeFailure(path, failure);
   }
-  return failure === undefined ? { stored } : { stored, error: writeFailure(path, failure) };
+  const { size, nlink } = await handle.stat();
+  return { stored, unsynced, bytes, size, isRemoved: nlink === 0, ...(error === undefined ? {} : { error }) };
 }
 
 /** Whole lines in the first `length` bytes of a batch that was cut short. */

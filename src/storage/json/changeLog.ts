@@ -3,10 +3,10 @@
  * when the old one has grown, and old ones go when the snapshots contain them.
  */
 import { open, readdir, stat, unlink } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Committed } from "../commitQueue.js";
 import { startPace } from "../pace.js";
-import { type AppendLog, openAppendLog, splitLines } from "./appendLog.js";
+import { type Appended, type AppendLog, openAppendLog, splitLines } from "./appendLog.js";
 import { fileErrorCode, writeFailure } from "./failure.js";
 import { syncFolder } from "./folder.js";
 import { parseJson, type Through } from "./snapshotFile.js";
@@ -35,6 +35,7 @@ export class ChangeLog {
   /** Files up to this name are not appended to. */
   #unusable = "";
   #lastRead = Date.now();
+  #lookedAt = 0;
   #reading: Promise<unknown> = Promise.resolve();
 
   /** @param settleMs a replaced file is kept for so long, for writers that were just about to append to it */
@@ -49,18 +50,43 @@ export class ChangeLog {
     return Object.fromEntries(this.#positions);
   }
 
-  /** Appends lines to the newest file, durably. Never throws. */
-  async append(lines: readonly string[]): Promise<Committed> {
+  /**
+   * Appends lines to the newest file, durably. Never throws.
+   *
+   * @param onRead called instead of reading these lines again, when nothing else was appended since the last read
+   */
+  async append(lines: readonly string[], onRead: () => void): Promise<Committed> {
     try {
       for (;;) {
-        const log = await this.#open(join(this.#folder, await this.#newest()));
-        const committed = await log.append(lines);
-        // Removed while we wrote: nobody has seen these lines.
-        if (committed.stored === 0 || !(await log.isRemoved())) return committed;
+        const log = await this.#current();
+        const appended = await log.append(lines);
+        if (appended.isRemoved) {
+          // Nobody has seen these lines.
+          await this.close();
+          continue;
+        }
+        if (appended.stored === lines.length) await this.#skip(log.path, appended, onRead);
+        return appended;
       }
     } catch (error) {
       return { stored: 0, error: writeFailure(this.#folder, error) };
     }
+  }
+
+  #skip(path: string, { size, bytes }: Appended, onRead: () => void): Promise<void> {
+    const name = basename(path);
+    return this.#inTurn(async () => {
+      if (this.#positions.get(name) !== size - bytes) return;
+      this.#positions.set(name, size);
+      onRead();
+    });
+  }
+
+  /** Reads and skips must not overlap: each line is applied once. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#reading.then(work);
+    this.#reading = result.catch(() => {});
+    return result;
   }
 
   /**
@@ -69,9 +95,7 @@ export class ChangeLog {
    * @returns false when a file is gone that was perhaps not read to its end: everything must be read anew
    */
   read(onLine: (line: LoggedLine) => void): Promise<boolean> {
-    const result = this.#reading.then(() => this.#read(onLine));
-    this.#reading = result.catch(() => {});
-    return result;
+    return this.#inTurn(() => this.#read(onLine));
   }
 
   async #read(onLine: (line: LoggedLine) => void): Promise<boolean> {
@@ -155,10 +179,14 @@ export class ChangeLog {
     return (await readdir(this.#folder)).filter((name) => NAME.test(name)).sort();
   }
 
-  async #open(path: string): Promise<AppendLog> {
-    if (this.#log?.path === path && !(await this.#log.isRemoved())) return this.#log;
-    await this.#log?.close();
-    this.#log = null;
+  /** The file to append to. A new one is noticed soon enough: replaced ones are kept for a while. */
+  async #current(): Promise<AppendLog> {
+    const now = performance.now();
+    if (this.#log !== null && now - this.#lookedAt < this.#settleMs / 30) return this.#log;
+    this.#lookedAt = now;
+    const path = join(this.#folder, await this.#newest());
+    if (this.#log?.path === path) return this.#log;
+    await this.close();
     this.#log = await openAppendLog(path);
     return this.#log;
   }

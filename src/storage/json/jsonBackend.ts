@@ -51,6 +51,8 @@ export interface JsonBackendOptions extends JsonMaintenance, DamageContext {
 /** Templates smaller than this in sum are written whenever the store is closed, in bytes. */
 const SMALL_TEMPLATES_BYTES = 1024 * 1024;
 const LOAD_ATTEMPTS = 5;
+/** How long a look at `store.json` holds good; a migration waits longer before it reads, in milliseconds. */
+const CHECK_MS = 100;
 
 export class JsonBackend implements Backend {
   readonly location: string;
@@ -73,6 +75,7 @@ export class JsonBackend implements Backend {
   #retainAt = 0;
   #maintaining: Promise<void> | null = null;
   #storeFileTime = Number.NaN;
+  #checkedAt = Number.NEGATIVE_INFINITY;
   readonly #prepared: Promise<void>;
 
   constructor(options: JsonBackendOptions) {
@@ -125,7 +128,16 @@ export class JsonBackend implements Backend {
   async commit(operations: readonly QueuedOperation[], memory: Memory): Promise<Committed> {
     const refusal = await this.#checkVersion();
     if (refusal !== null) return { stored: 0, error: refusal };
-    const committed = await this.#changes.append(operations.map((queued) => this.#line(queued)));
+    let isRead = false;
+    const lines = operations.map((queued) => this.#line(queued));
+    const committed = await this.#changes.append(lines, () => {
+      isRead = true;
+      for (const { kind, operation, sequence } of operations) {
+        this.#dirty.add(kind);
+        memory.apply(kind, operation, sequence);
+      }
+    });
+    if (isRead) return committed;
     try {
       await this.#follow(memory);
     } catch (error) {
@@ -251,12 +263,16 @@ export class JsonBackend implements Backend {
 
   /** A process with a newer package may have carried the store to its version meanwhile. */
   async #checkVersion(): Promise<OptimizerError | null> {
-    if (this.#options.isMigration) return null;
+    const now = performance.now();
+    if (this.#options.isMigration || now - this.#checkedAt < CHECK_MS) return null;
     const time = await stat(join(this.location, STORE_FILE)).then(
       ({ mtimeMs, ino }) => mtimeMs + ino,
       (error: unknown) => (fileErrorCode(error) === "ENOENT" ? 0 : Number.NaN),
     );
-    if (time === this.#storeFileTime) return null;
+    if (time === this.#storeFileTime) {
+      this.#checkedAt = now;
+      return null;
+    }
     const { file } = readStoreFile(this.location);
     if (file !== null && (file.migrating || file.schemaVersion !== this.#options.schemaVersion)) {
       return new OptimizerError({

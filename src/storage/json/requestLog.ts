@@ -38,6 +38,8 @@ export interface RequestLogOptions {
 export class RequestLog {
   readonly #options: RequestLogOptions;
   #log: AppendLog | null = null;
+  /** Bytes in the segment after the last append. */
+  #size = 0;
   /** Requests in segments that are complete. */
   readonly #counted = new Map<string, number>();
   readonly #warned = new Set<string>();
@@ -51,8 +53,10 @@ export class RequestLog {
     try {
       for (;;) {
         const log = await this.#current();
-        const committed = await log.append(lines);
-        if (committed.stored === 0 || !(await log.isRemoved())) return committed;
+        const appended = await log.append(lines);
+        this.#size = appended.size;
+        if (!appended.isRemoved) return appended;
+        await this.close();
       }
     } catch (error) {
       return { stored: 0, error: writeFailure(this.#options.folder, error) };
@@ -114,15 +118,15 @@ export class RequestLog {
   async #current(): Promise<AppendLog> {
     const today = new Date(this.#options.now()).toISOString().slice(0, 10);
     if (this.#log !== null) {
-      const name = this.#log.path.slice(-"yyyy-mm-dd-00000.jsonl".length);
-      const isFull = (await this.#log.size()) >= this.#options.segmentBytes;
+      const day = this.#log.path.slice(-"yyyy-mm-dd-00000.jsonl".length).slice(0, 10);
       // A day before the segment's own is a clock that was put back: segments stay in order.
-      if (!isFull && name.slice(0, 10) >= today && !(await this.#log.isRemoved())) return this.#log;
-      await this.#log.close();
-      this.#log = null;
+      if (this.#size < this.#options.segmentBytes && day >= today) return this.#log;
+      await this.close();
     }
-    this.#log = await openAppendLog(join(this.#options.folder, await this.#nextName(today)));
-    return this.#log;
+    const log = await openAppendLog(join(this.#options.folder, await this.#nextName(today)));
+    this.#log = log;
+    this.#size = log.size;
+    return log;
   }
 
   async #nextName(today: string): Promise<string> {
