@@ -18,6 +18,7 @@ import { decisionRecord, type Plan, sentBody, undecided } from "./plan.js";
 import { Planner } from "./planner.js";
 import { Recorder } from "./recorder.js";
 import { ReplyObserver } from "./replyObserver.js";
+import { steadyNow } from "./steadyClock.js";
 import type { EngineCall, EngineChunk, EngineReply, ModelFacts } from "./types.js";
 
 export interface EngineOptions {
@@ -50,10 +51,10 @@ export class Engine {
    */
   async send(call: EngineCall): Promise<EngineReply> {
     call.signal?.throwIfAborted();
-    const startedAt = Date.now();
+    const startedAt = steadyNow();
     const plan = await this.plan(call);
     call.signal?.throwIfAborted();
-    const observer = new ReplyObserver(Date.now);
+    const observer = new ReplyObserver(steadyNow);
     const end = this.recorder.begin(plan, observer, startedAt);
     endOnAbort(call.signal, end);
     try {
@@ -71,13 +72,13 @@ export class Engine {
       return await this.planner.plan(call, started);
     } catch (error) {
       if (error instanceof WindowOverflow || isUsersMistake(error) || call.signal?.aborted) throw error;
-      this.warnOnce(error);
+      this.warnUndecided(nameOf(error));
       return this.planner.without(call, undecided("the optimizer failed", call.optimize), started);
     }
   }
 
-  private warnOnce(error: unknown): void {
-    const text = `optimizer: a call goes out undecided (${nameOf(error)})`;
+  private warnUndecided(why: string): void {
+    const text = `optimizer: a call goes out undecided (${why})`;
     if (this.warned) this.logger.debug?.(text);
     else this.logger.warn(text);
     this.warned = true;
@@ -90,6 +91,8 @@ export class Engine {
       const first = await firstLine(reply, plan.call.body.model);
       if ("chunk" in first) {
         this.recorder.answering(plan);
+        // Neither switched off nor remote: the server answers calls and tells nothing about itself.
+        if (!plan.basis && plan.decided.truncate === false) this.warnUndecided(plan.decided.reason);
         return {
           status: reply.status,
           headers: reply.headers,

@@ -23,6 +23,7 @@ import { ReserveRule } from "./reserveRule.js";
 import { serverId } from "./serverId.js";
 import { type InstalledModel, ServerWatch } from "./serverWatch.js";
 import { Slots } from "./slots.js";
+import { steadyNow } from "./steadyClock.js";
 import { Templates } from "./templatesOf.js";
 import type { EngineCall, ModelFacts } from "./types.js";
 
@@ -110,11 +111,8 @@ export class Planner {
     const known = watch.model(name);
     const looking = watch.beforeDecision();
     if (known && !looking) return known;
-    const [model] = await Promise.race([
-      Promise.all([known ?? watch.learn(name), looking]),
-      delay(FIRST_CALL_WAIT_MS).then(() => [known ?? null]),
-    ]);
-    return model ?? null;
+    await Promise.race([Promise.all([known ?? watch.learn(name), looking]), delay(FIRST_CALL_WAIT_MS)]);
+    return watch.model(name) ?? known ?? null;
   }
 
   private reserveOf(
@@ -261,16 +259,24 @@ export class Planner {
     const { basis, call, watch } = plan;
     if (!basis) return;
     await this.counter.prepare(basis.model, watch.address);
-    const options = this.slots.idleOptions(basis.slotId);
-    if (options && this.counter.isPrepared(basis.model)) {
-      await this.counter.probe(basis.model, addressOf(call), call.body, options);
-    }
+    if (!this.counter.isPrepared(basis.model)) return;
+    await this.counter.probe(basis.model, addressOf(call), call.body, async () => {
+      if (!this.slots.idleOptions(basis.slotId)) return null;
+      // Another client may have loaded another window since the last look.
+      await watch.refresh();
+      const options = this.slots.idleOptions(basis.slotId);
+      return watch.loadedState(basis.model)?.numCtx === options?.num_ctx ? options : null;
+    });
   }
 
   private watchOf(where: Where): ServerWatch {
     const known = this.watches.get(where.origin);
-    if (known) return known;
-    const watch = new ServerWatch(addressOf(where), Date.now, this.logger);
+    if (known) {
+      // As the latest caller reaches the server: credentials of an earlier one may be wrong or have run out.
+      known.address = addressOf(where);
+      return known;
+    }
+    const watch = new ServerWatch(addressOf(where), steadyNow, this.logger);
     this.watches.set(where.origin, watch);
     return watch;
   }

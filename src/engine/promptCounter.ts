@@ -180,14 +180,16 @@ export class PromptCounter {
   }
 
   /**
-   * Learns the chat template's pieces by rendered probes. Call it while the model is loaded and idle, with the
-   * loaded runner's exact options: other options would reload it. Never rejects.
+   * Learns the chat template's pieces by rendered probes, with the loaded runner's exact options: other options
+   * would reload it. Never rejects.
+   *
+   * @param idleOptions asked right before each probe; null when the model is not loaded, or busy
    */
   async probe(
     model: InstalledModel,
     address: ServerAddress,
     request: CountedRequest,
-    options: RunnerOptions,
+    idleOptions: () => Promise<RunnerOptions | null>,
   ): Promise<void> {
     if (!model.digest || request.raw || this.probing.has(model.digest)) return;
     const messages = messagesOf(request);
@@ -197,13 +199,15 @@ export class PromptCounter {
     if (learned.refused >= MOST_REFUSED || layout.render(messages, shape) !== null) return;
     this.probing.add(model.digest);
     try {
-      await layout.learn(messages, shape, (probeMessages, probeTools, probeThink) =>
-        ollama.renderPrompt(
+      await layout.learn(messages, shape, async (probeMessages, probeTools, probeThink) => {
+        const options = await idleOptions();
+        if (!options) throw new Error("the model is not idle");
+        return ollama.renderPrompt(
           address,
           { model: model.name, messages: probeMessages, tools: probeTools, think: probeThink },
           options,
-        ),
-      );
+        );
+      });
       this.save(model, this.of(model));
     } catch (error) {
       learned.refused++;

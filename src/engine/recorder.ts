@@ -15,6 +15,7 @@ import type { Planner } from "./planner.js";
 import { messagesOf } from "./promptCounter.js";
 import { milliseconds, type ReplyObserver } from "./replyObserver.js";
 import { replyOf } from "./slots.js";
+import { steadyNow } from "./steadyClock.js";
 import type { EngineCall } from "./types.js";
 
 /** Probes wait until the slot has been idle for this long. */
@@ -45,7 +46,7 @@ export class Recorder {
     const end = (error: unknown): void => {
       if (ended) return;
       ended = true;
-      const endedAt = Date.now();
+      const endedAt = steadyNow();
       this.safely(() => this.learn(plan, observer, error));
       const record = requestRecord(plan, observer, error, startedAt, endedAt, this.planner, this.hash);
       this.safely(() => this.keep(plan, observer, record, error));
@@ -160,7 +161,7 @@ function requestRecord(
   return {
     schemaVersion: SCHEMA_VERSION,
     id: decision.id,
-    at: new Date(startedAt).toISOString(),
+    at: new Date(Date.now() - (endedAt - startedAt)).toISOString(),
     source: call.source,
     serverId: plan.serverId,
     model: call.body.model,

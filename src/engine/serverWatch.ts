@@ -57,7 +57,7 @@ export class ServerWatch {
   private stale = true;
 
   constructor(
-    readonly address: ServerAddress,
+    public address: ServerAddress,
     private readonly now: () => number,
     private readonly logger: Logger,
   ) {}

@@ -15,6 +15,7 @@ import type { RunnerOptions } from "../records.js";
 import type { OptimizerStore } from "../storage/store.js";
 import { milliseconds } from "./replyObserver.js";
 import type { InstalledModel, ServerWatch } from "./serverWatch.js";
+import { steadyNow } from "./steadyClock.js";
 
 /** Fewer replies than this say little about the next one's length. */
 const ENOUGH_REPLIES = 5;
@@ -74,7 +75,7 @@ export class Slots {
     slot.state = seen.slot;
     if (!seen.isForeign && !seen.isEvicted) return;
     const counts = { foreignReloads: Number(seen.isForeign), evictions: Number(seen.isEvicted) };
-    void this.store.merge("profiles", { ...profileChange(slot.state, Date.now(), counts), id } as never);
+    void this.store.merge("profiles", { ...profileChange(slot.state, steadyNow(), counts), id } as never);
   }
 
   /** A call's prompt is being counted. */
@@ -103,8 +104,8 @@ export class Slots {
   /** Decides a call and takes the decision in, in one turn of the event loop. */
   decide(id: string, facts: CallFacts, configuration: Configuration): Decided {
     const slot = this.of(id);
-    const decided = decide(slot.state, facts, configuration, Date.now());
-    if (!decided.overflow) slot.state = afterDecision(slot.state, decided, Date.now());
+    const decided = decide(slot.state, facts, configuration, steadyNow());
+    if (!decided.overflow) slot.state = afterDecision(slot.state, decided, steadyNow());
     return decided;
   }
 
@@ -114,7 +115,7 @@ export class Slots {
     const sent = atSending(slot.state, decided, facts.explicit);
     if (sent !== decided) {
       slot.state = afterFailure(slot.state, decided);
-      slot.state = afterDecision(slot.state, sent, Date.now());
+      slot.state = afterDecision(slot.state, sent, steadyNow());
     }
     return sent;
   }
@@ -146,7 +147,7 @@ export class Slots {
     const slot = this.of(id);
     return this.retry(
       slot,
-      afterContextError(slot.state, facts, decided, refusal, configuration, Date.now()),
+      afterContextError(slot.state, facts, decided, refusal, configuration, steadyNow()),
     );
   }
 
@@ -155,16 +156,16 @@ export class Slots {
     const otherBytes = slot.state.loaded?.otherBytes ?? 0;
     const retry = this.retry(
       slot,
-      afterOutOfMemory(slot.state, facts, decided, otherBytes, configuration, Date.now()),
+      afterOutOfMemory(slot.state, facts, decided, otherBytes, configuration, steadyNow()),
     );
-    void this.store.merge("profiles", profileChange(slot.state, Date.now(), {}) as never);
+    void this.store.merge("profiles", profileChange(slot.state, steadyNow(), {}) as never);
     return retry;
   }
 
   private retry(slot: Slot, retry: Retry): Retry {
     slot.state = retry.slot;
     if (retry.decided && !retry.decided.overflow) {
-      slot.state = afterDecision(slot.state, retry.decided, Date.now());
+      slot.state = afterDecision(slot.state, retry.decided, steadyNow());
     }
     return retry;
   }
@@ -176,7 +177,7 @@ export class Slots {
   /** The runner answered: its options are loaded from now on. */
   loaded(id: string, decided: Decided): void {
     const slot = this.of(id);
-    slot.state = afterLoaded(slot.state, decided.options, Date.now());
+    slot.state = afterLoaded(slot.state, decided.options, steadyNow());
   }
 
   /** Ends a call that failed before its reply. */
@@ -190,7 +191,7 @@ export class Slots {
   answered(id: string, facts: CallFacts, decided: Decided, reply: Reply): AfterReply {
     const slot = this.of(id);
     slot.running--;
-    const after = afterReply(slot.state, facts, decided, reply, Date.now());
+    const after = afterReply(slot.state, facts, decided, reply, steadyNow());
     slot.state = after.slot;
     const counts = {
       ...after.change.counts,

@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { nodeTransport, type Transport } from "../../src/backend/transport.js";
 import type { WireRequest } from "../../src/backend/wire.js";
 import { Engine } from "../../src/engine/engine.js";
 import type { EngineCall } from "../../src/engine/types.js";
@@ -65,6 +66,11 @@ const generating = () =>
   server.requests.filter(({ path, body }) => /chat|generate/.test(path) && !isProbe(body));
 const isProbe = (body: unknown) =>
   (body as { _debug_render_only?: boolean } | undefined)?._debug_render_only === true;
+async function foreignCall(numCtx: number): Promise<void> {
+  const messages = [{ role: "user", content: "hello" }];
+  const body = { model: "tiny", messages, stream: false, options: { num_ctx: numCtx } };
+  await fetch(`${server.origin}/api/chat`, { method: "POST", body: JSON.stringify(body) });
+}
 const idle = (milliseconds = 250) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 describe("windows", () => {
@@ -334,5 +340,54 @@ describe("records", () => {
     const counted = await engine.countTokens(call(prompt(100)));
     expect(counted.tokens).toBeGreaterThan(90);
     expect(server.loads).toHaveLength(0);
+  });
+});
+
+test("a probe does not undo the window that another client has loaded meanwhile", async () => {
+  await finish(call());
+  await foreignCall(16_384);
+  await idle(400);
+  expect(server.loads.map(({ numCtx }) => numCtx)).toEqual([4096, 16_384]);
+});
+
+describe("a server that tells little, or not to everybody", () => {
+  /** Reaches the server, but for what `refuses` answers. */
+  const through =
+    (refuses: (path: string, headers: Readonly<Record<string, string>>) => number | null): Transport =>
+    async (url, init) => {
+      const status = refuses(new URL(url).pathname, init?.headers ?? {});
+      return nodeTransport(status === null ? url : `${server.origin}/absent`, init);
+    };
+
+  test("a call whose lists fail goes out undecided, with one warning", async () => {
+    const transport = through((path) => (path === "/api/chat" ? null : 404));
+    const { decision } = await finish(call({}, { transport }));
+    await finish(call({}, { transport }));
+    expect(decision).toMatchObject({ action: "pass", outcome: { error: null } });
+    expect(warnings).toEqual([
+      "optimizer: a call goes out undecided (the server tells nothing about itself or the model)",
+    ]);
+  });
+
+  test("headers of an earlier call do not stand in the way of a later one's", async () => {
+    const transport = through((_, headers) => (headers.authorization === "Bearer new" ? null : 401));
+    await finish(call({}, { transport, headers: { authorization: "Bearer old" } })).catch(() => {});
+    const { decision } = await finish(call({}, { transport, headers: { authorization: "Bearer new" } }));
+    expect(decision.action).toBe("load");
+  });
+
+  test("a clock that is set back does not make a foreign reload unseen", async () => {
+    await finish(call());
+    const real = Date.now;
+    vi.spyOn(Date, "now").mockImplementation(() => real() - 3_600_000);
+    try {
+      await foreignCall(16_384);
+      await idle(2_100);
+      const { decision, record } = await finish(call());
+      expect(decision).toMatchObject({ action: "keep", numCtx: 16_384, outcome: { reloaded: false } });
+      expect(record.timeToFirstTokenMs).toBeGreaterThanOrEqual(0);
+    } finally {
+      vi.restoreAllMocks();
+    }
   });
 });
