@@ -1,5 +1,5 @@
-const LONE_SURROGATE = /\p{Surrogate}/u;
-const LONE_SURROGATES = /\p{Surrogate}/gu;
+/** Of ECMAScript 2024, in Node from 20; a regular expression takes a second for 10 MB of them. */
+type WithWellFormed = string & { toWellFormed(): string };
 
 /**
  * The text as a server gets it: lone surrogates become U+FFFD, whether they travel as UTF-8 or as a JSON escape.
@@ -7,5 +7,5 @@ const LONE_SURROGATES = /\p{Surrogate}/gu;
  * @example wellFormed("a\ud800b") // "a\ufffdb"
  */
 export function wellFormed(text: string): string {
-  return LONE_SURROGATE.test(text) ? text.replace(LONE_SURROGATES, "\ufffd") : text;
+  return (text as WithWellFormed).toWellFormed();
 }
