@@ -82,6 +82,13 @@ const isOneOf =
   (value: unknown): boolean =>
     allowed.includes(value);
 
+/** As ollama-js reads it: a port alone and a host alone are addresses too. */
+function isAddress(value: unknown): boolean {
+  if (typeof value !== "string") return false;
+  const host = value.startsWith(":") ? `127.0.0.1${value}` : value;
+  return host === "" || URL.canParse(host.includes("://") ? host : `http://${host}`);
+}
+
 const count: Rule = {
   holds: isCount,
   remedy: "Give a whole number of tokens above 0, or leave it out to have it decided.",
@@ -92,6 +99,10 @@ const RULES: Readonly<Record<string, Rule>> = {
   model: {
     holds: (value) => typeof value === "string" && value !== "",
     remedy: 'Give the name of a model, such as "qwen3:8b".',
+  },
+  baseUrl: {
+    holds: isAddress,
+    remedy: 'Give the address of a server, such as "http://127.0.0.1:11434".',
   },
   numCtx: count,
   numBatch: count,

@@ -23,6 +23,8 @@ const BAD: readonly [string, unknown, RegExp][] = [
   ["storeText", "no", /storeText is "no"/],
   ["redact", "all", /redact is "all"/],
   ["model", "", /model is ""/],
+  ["baseUrl", "not an address", /baseUrl is "not an address"/],
+  ["baseUrl", 42, /baseUrl is 42/],
 ];
 
 describe.each(BAD)("%s: %s", (name, value, message) => {
