@@ -1,17 +1,16 @@
 /** `demo`: the same calls through `ChatOllama` and through `OptimizedChatOllama`, and what they cost. */
-import { mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
-import { coerceMessageLikeToMessage } from "@langchain/core/messages";
 import { ChatOllama } from "@langchain/ollama";
 import { OptimizedChatOllama } from "../chatModel/optimizedChatOllama.js";
 import { OptimizerError } from "../errors.js";
 import { demoServer, smallestBytes } from "./demoServer.js";
 import { type MeasuredRun, measuredRun } from "./measuredRun.js";
+import { type PromptSizes, promptSizes } from "./promptSizes.js";
 import { count, megabytes, type Output, progress, seconds, table } from "./terminal.js";
-import { prose, seededRandom, workload } from "./workload.js";
+import { type Message, prose, seededRandom, workload } from "./workload.js";
 
 const USAGE = `demo [--short] [--model NAME] [--embedded]
 
@@ -120,7 +119,7 @@ async function compare(options: DemoOptions, { environment, out, signal }: Surro
       signal,
       progress(out, "OptimizedChatOllama", size),
     );
-    const truth = await promptSizes(optimized, prompts, [before, after]);
+    const truth = await promptSizes(server, prompts, [before, after], signal);
     out.write(report(before, after, truth, weightBytes, folder));
   } catch (error) {
     rmSync(folder, { recursive: true, force: true });
@@ -131,39 +130,11 @@ async function compare(options: DemoOptions, { environment, out, signal }: Surro
   }
 }
 
-type Prompt = ReturnType<typeof coerceMessageLikeToMessage>[];
-
 /** Models split words into more or fewer tokens; the prompts shall pass the default window on all of them. */
-async function promptsFor(model: OptimizedChatOllama, calls: number): Promise<Prompt[]> {
+async function promptsFor(model: OptimizedChatOllama, calls: number): Promise<Message[][]> {
   const words = 500;
   const tokens = await model.getNumTokens(prose(words, seededRandom(SEED)));
-  return workload({ calls, seed: SEED, tokensPerWord: tokens / words }).map((messages) =>
-    messages.map(coerceMessageLikeToMessage),
-  );
-}
-
-interface PromptSizes {
-  /** Tokens of each prompt. */
-  readonly tokens: readonly number[];
-  /** How many were counted with the model's own tokenizer. */
-  readonly exact: number;
-}
-
-/** Exact counts; where the tokenizer cannot be had, the larger of what the server read in either run. */
-async function promptSizes(
-  model: OptimizedChatOllama,
-  prompts: readonly Prompt[],
-  runs: readonly MeasuredRun[],
-): Promise<PromptSizes> {
-  let exact = 0;
-  const tokens: number[] = [];
-  for (const [index, prompt] of prompts.entries()) {
-    const counted = await model.countTokens(prompt);
-    if (counted.source === "exact") exact++;
-    const read = Math.max(...runs.map((run) => run.promptCounts[index] ?? 0));
-    tokens.push(counted.source === "exact" ? counted.tokens : read);
-  }
-  return { tokens, exact };
+  return workload({ calls, seed: SEED, tokensPerWord: tokens / words });
 }
 
 function report(
@@ -198,12 +169,14 @@ function report(
     row("final window", (run) => (run.finalNumCtx === null ? "not told" : count(run.finalNumCtx))),
   ]);
   const total = truth.tokens.reduce((sum, tokens) => sum + tokens, 0);
-  const others = truth.exact < calls ? ", the others by the larger count of the two runs" : "";
+  const how = truth.areExact
+    ? "by the model's own tokenizer"
+    : "or more: the most that the server read of each";
   return `
 ${figures}
 
-The ${calls} prompts have ${count(total)} tokens: ${truth.exact} were counted with the model's own tokenizer${others}.
-An answer is to a cut prompt when the server's prompt_eval_count is below that. A cut prompt is read faster.
+The prompts have ${count(total)} tokens, ${how}.
+A prompt was cut where the server's prompt_eval_count is below its tokens; what is cut is not read, which saves time.
 Memory is the largest size in /api/ps, less that with a window of 256.
 
 The last decision: ${after.decision?.reason ?? "none, since the last call was refused."}
@@ -221,15 +194,3 @@ function typed(error: unknown): OptimizerError {
     cause: error,
   });
 }
-
-async function main(): Promise<void> {
-  const stop = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
-  const { env: environment, stdout: out, stderr: err } = process;
-  process.exitCode = await demo(process.argv.slice(2), { environment, out, err, signal: stop.signal });
-  // A call of ChatOllama that was left behind would keep the process.
-  if (stop.signal.aborted) process.exit();
-}
-
-const started = process.argv[1];
-if (started && import.meta.url === pathToFileURL(realpathSync(started)).href) await main();

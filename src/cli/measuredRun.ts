@@ -1,7 +1,6 @@
 /** Sends the workload through one chat model and measures what its replies and the server say. */
 import type { BaseLanguageModelInput } from "@langchain/core/language_models/base";
 import type { AIMessage } from "@langchain/core/messages";
-import { isReload } from "../optimizer/reload.js";
 import type { DecisionRecord } from "../records.js";
 import { type DemoServer, loadedAs, unload } from "./demoServer.js";
 
@@ -51,7 +50,7 @@ export async function measuredRun(
 ): Promise<MeasuredRun> {
   await unload(server, signal);
   const run = newRun();
-  const reloads = new Reloads();
+  const loads = new Loads();
   for (const [index, prompt] of prompts.entries()) {
     const start = performance.now();
     const reply = await unlessRefused(unlessAborted(model.invoke(prompt, { signal }), signal));
@@ -60,7 +59,7 @@ export async function measuredRun(
     run.largestBytes = Math.max(run.largestBytes, loaded?.size ?? 0);
     run.finalNumCtx = loaded?.context_length ?? null;
     const figures = reply?.response_metadata as Figures | undefined;
-    const reloaded = figures && reloads.see((figures.load_duration ?? 0) / 1e6, run.finalNumCtx);
+    const reloaded = figures && loads.isLoad((figures.load_duration ?? 0) / 1e6, run.finalNumCtx);
     add(run, figures, reloaded ? figures.load_duration! / 1e6 : null);
     tick(index + 1);
   }
@@ -103,18 +102,20 @@ function add(run: MeasuredRun, figures: Figures | undefined, loadMs: number | nu
   run.retried += retries;
 }
 
-/** Tells loads from warm calls: the first of an unloaded model, another window, or a `load_duration` far above the others. */
-class Reloads {
-  private readonly warmMs: number[] = [];
-  private readonly loadMs: number[] = [];
+/**
+ * Tells loads from warm calls: the first of an unloaded model, another window, or a `load_duration` of at least half
+ * the shortest of those. Warm calls report 1 to 110 ms, more on a busy machine, loads 260 ms and more.
+ */
+class Loads {
+  private shortestMs = Number.POSITIVE_INFINITY;
   private numCtx: number | null = null;
 
-  see(loadMs: number, numCtx: number | null): boolean {
-    const isFirst = this.loadMs.length === 0;
-    const loaded = isFirst || numCtx !== this.numCtx || isReload(loadMs, this.warmMs, this.loadMs);
-    (loaded ? this.loadMs : this.warmMs).push(loadMs);
+  isLoad(loadMs: number, numCtx: number | null): boolean {
+    const isCertain = this.shortestMs === Number.POSITIVE_INFINITY || numCtx !== this.numCtx;
+    const isLoad = isCertain || loadMs > this.shortestMs / 2;
+    if (isCertain) this.shortestMs = Math.min(this.shortestMs, loadMs);
     this.numCtx = numCtx;
-    return loaded;
+    return isLoad;
   }
 }
 

@@ -1,5 +1,10 @@
 /** The demo's calls: recurring templates with varying slots, a growing conversation, a few long one-offs. */
-import type { BaseMessageLike } from "@langchain/core/messages";
+
+/** As LangChain and Ollama both take it. */
+export type Message = {
+  readonly role: "system" | "user" | "assistant";
+  readonly content: string;
+};
 
 export interface WorkloadOptions {
   readonly calls: number;
@@ -29,30 +34,28 @@ const WORDS =
  *
  * @example workload({ calls: 20, seed: 1, tokensPerWord: 1.3 }).length // 20
  */
-export function workload({ calls, seed, tokensPerWord }: WorkloadOptions): BaseMessageLike[][] {
+export function workload({ calls, seed, tokensPerWord }: WorkloadOptions): Message[][] {
   const random = seededRandom(seed);
   const text = (tokens: number): string => prose(Math.round(tokens / tokensPerWord), random);
-  const conversation: BaseMessageLike[] = [["system", "You are a patient teacher."]];
+  const conversation: Message[] = [system("You are a patient teacher.")];
   return shuffledKinds(calls, random).map((kind) => {
     if (kind === "one-off") {
       const tokens = ONE_OFF_TOKENS.least + (ONE_OFF_TOKENS.most - ONE_OFF_TOKENS.least) * random();
-      return [
-        ["system", "You sum up documents in one sentence."],
-        ["user", text(tokens)],
-      ];
+      return [system("You sum up documents in one sentence."), user(text(tokens))];
     }
     if (kind === "conversation") {
-      const prompt: BaseMessageLike[] = [...conversation, ["user", text(60 + 120 * random())]];
-      conversation.splice(0, Infinity, ...prompt, ["assistant", text(60 + 120 * random())]);
+      const prompt = [...conversation, user(text(60 + 120 * random()))];
+      conversation.splice(0, Infinity, ...prompt, assistant(text(60 + 120 * random())));
       return prompt;
     }
-    const [system, head] = TEMPLATES[Math.floor(random() * TEMPLATES.length)]!;
-    return [
-      ["system", system],
-      ["user", `${head}\n${text(40 * 8 ** random())}`],
-    ];
+    const [task, head] = TEMPLATES[Math.floor(random() * TEMPLATES.length)]!;
+    return [system(task), user(`${head}\n${text(40 * 8 ** random())}`)];
   });
 }
+
+const system = (content: string): Message => ({ role: "system", content });
+const user = (content: string): Message => ({ role: "user", content });
+const assistant = (content: string): Message => ({ role: "assistant", content });
 
 type Kind = "template" | "conversation" | "one-off";
 

@@ -1,10 +1,9 @@
-import { coerceMessageLikeToMessage } from "@langchain/core/messages";
 import { describe, expect, test } from "vitest";
 import { workload } from "../../src/cli/workload.js";
 
 const texts = (options: Partial<Parameters<typeof workload>[0]> = {}): string[][] =>
   workload({ calls: 60, seed: 1, tokensPerWord: 1, ...options }).map((prompt) =>
-    prompt.map((message) => String(coerceMessageLikeToMessage(message).content)),
+    prompt.map(({ content }) => content),
   );
 
 describe("the demo's workload", () => {
