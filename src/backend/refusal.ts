@@ -139,11 +139,15 @@ export function unreachable(origin: string, cause: unknown): UpstreamError {
   const code = (cause as { code?: unknown } | null)?.code;
   return new UpstreamError({
     code: "SERVER_UNREACHABLE",
-    message: `No answer from Ollama at ${origin}${typeof code === "string" ? ` (${code})` : ""}`,
+    message: `No answer from Ollama at ${withoutCredentials(origin)}${typeof code === "string" ? ` (${code})` : ""}`,
     remedy: "Start it with `ollama serve`, or set baseUrl to where it runs.",
     status: 0,
     cause,
   });
+}
+
+function withoutCredentials(origin: string): string {
+  return origin.replace(/\/\/[^/@]*@/, "//");
 }
 
 /** The typed error for a reply that ends without its final record, or is empty and unfinished. */

@@ -170,9 +170,7 @@ export class ServerWatch {
     } catch (error) {
       // A refusal that comes at once costs no time: a server that starts later is seen with the next call.
       this.isSlow = this.now() - asked >= SLOW_MS;
-      this.logger.debug?.(
-        `optimizer: ${this.address.origin} does not tell what is loaded (${codeOf(error)})`,
-      );
+      this.logger.debug?.(`optimizer: the server does not tell what is loaded (${codeOf(error)})`);
     }
   }
 

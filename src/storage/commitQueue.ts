@@ -116,7 +116,8 @@ export class CommitQueue<T> {
     this.#running = work.then(() => {
       this.#running = null;
       // What was added by callers who were just told that theirs is stored.
-      if (this.#entries.length > 0 && this.#retry === null) this.#start();
+      // Once closed, only close() itself tries again.
+      if (!this.#closed && this.#entries.length > 0 && this.#retry === null) this.#start();
     });
   }
 

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { contextRefusal, isOutOfMemory, upstreamError } from "../../src/backend/refusal.js";
+import { contextRefusal, isOutOfMemory, unreachable, upstreamError } from "../../src/backend/refusal.js";
 
 interface Exchange {
   readonly response: { readonly status: number; readonly body: string };
@@ -68,4 +68,10 @@ test.each([
     // The server's words may quote the prompt: they stay out of what is logged.
     expect(error.message).not.toContain(body);
   }
+});
+
+test("an unreachable server is told without its credentials", () => {
+  const error = unreachable("http://me:secret@box:11434", { code: "ECONNREFUSED" });
+  expect(error.message).toContain("http://box:11434 (ECONNREFUSED)");
+  expect(error.message).not.toContain("secret");
 });

@@ -39,6 +39,22 @@ describe("CommitQueue", () => {
     for (let index = 0; index < 100; index++) await queue.add("a", 1);
   });
 
+  it("closes while a commit runs that fails: it rejects, and does not try for ever", async () => {
+    let commits = 0;
+    const { queue } = queueOf({
+      commit: async () => {
+        commits++;
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        return { stored: 0, error: new Error("full") };
+      },
+    });
+    const added = queue.add("a", 1);
+    added.catch(() => {});
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    await expect(queue.close()).rejects.toThrow();
+    expect(commits).toBeLessThan(4);
+  });
+
   it("divides what waits by size, but never an item", async () => {
     const sizes: number[] = [];
     const { queue } = queueOf({
