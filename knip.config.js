@@ -14,7 +14,7 @@ export default {
     "scripts/*/{models,serve,start}.mjs",
     "bench/*.{ts,mjs}",
     "test/**/*.test.ts",
-    "test/storage/children/*.ts",
+    "test/{storage,live}/children/*.ts",
     "test/types/*.ts",
   ],
   project: ["src/**/*.ts", "scripts/**/*.mjs", "bench/**/*.{ts,mjs}", "test/**/*.ts"],
