@@ -119,7 +119,7 @@ const nextPoll = async (stores: OptimizerStore[]) => {
 describe("any order of writes by several processes ends with exact counts and the latest fields", () => {
   it.each([
     ["without folding", {}],
-    ["while the log is folded all the time", { pollMs: 1, foldMs: 1, compactBytes: 1, settleMs: 0 }],
+    ["while the log is folded all the time", { pollMs: 1, foldMs: 1, compactBytes: 1 }],
   ] satisfies [string, JsonStoreOptions][])("in a folder, %s", { timeout: 120_000 }, async (_, options) => {
     const root = await folders.make();
     let places = 0;

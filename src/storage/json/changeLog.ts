@@ -14,8 +14,6 @@ import { parseJson, type Through } from "./snapshotFile.js";
 const NAME = /^\d{8}\.jsonl$/;
 const FIRST = "00000001.jsonl";
 const CHUNK_BYTES = 256 * 1024;
-/** A process that did not read for so long may have missed that a file was removed, in milliseconds. */
-const AWAY_MS = 15_000;
 
 /** A line of the log that is JSON, with its place. */
 export interface LoggedLine {
@@ -31,11 +29,15 @@ export class ChangeLog {
   readonly #warn: (message: string) => void;
   readonly #positions = new Map<string, number>();
   #log: AppendLog | null = null;
+  /** Where reading began in each file. */
+  readonly #starts = new Map<string, number>();
   #snapshots: readonly Through[] = [];
   /** Files up to this name are not appended to. */
   #unusable = "";
   #lastRead = Date.now();
-  #lookedAt = 0;
+  #lookedAt = Number.NEGATIVE_INFINITY;
+  /** When this process first saw that a file has a successor; by a clock that stands still while the machine sleeps. */
+  readonly #replacedAt = new Map<string, number>();
   #reading: Promise<unknown> = Promise.resolve();
 
   /** @param settleMs a replaced file is kept for so long, for writers that were just about to append to it */
@@ -76,7 +78,7 @@ export class ChangeLog {
   #skip(path: string, { size, bytes }: Appended, onRead: () => void): Promise<void> {
     const name = basename(path);
     return this.#inTurn(async () => {
-      if (this.#positions.get(name) !== size - bytes) return;
+      if (this.#positions.get(name) !== size - bytes || this.#hasReadAfter(name)) return;
       this.#positions.set(name, size);
       onRead();
     });
@@ -92,7 +94,8 @@ export class ChangeLog {
   /**
    * Reads what was appended since the last call, file by file.
    *
-   * @returns false when a file is gone that was perhaps not read to its end: everything must be read anew
+   * @returns false when everything must be read anew: a file is gone that was perhaps not read to its end, or lines
+   * came to a file after later ones were read
    */
   read(onLine: (line: LoggedLine) => void): Promise<boolean> {
     return this.#inTurn(() => this.#read(onLine));
@@ -100,13 +103,21 @@ export class ChangeLog {
 
   async #read(onLine: (line: LoggedLine) => void): Promise<boolean> {
     const names = await this.#names();
-    const wasAway = Math.abs(Date.now() - this.#lastRead) > AWAY_MS;
+    // Whoever reads in time has read a file to its end before it is removed.
+    const wasAway = Math.abs(Date.now() - this.#lastRead) > this.#settleMs / 2;
     this.#lastRead = Date.now();
+    for (const name of names.slice(0, -1)) {
+      if (!this.#replacedAt.has(name)) this.#replacedAt.set(name, performance.now());
+    }
     for (const name of this.#positions.keys()) {
       if (names.includes(name)) continue;
       this.#positions.delete(name);
+      this.#replacedAt.delete(name);
       if (wasAway) return false;
     }
+    // What this process writes must come after everything it has seen.
+    if (this.#log !== null && basename(this.#log.path) !== names.at(-1))
+      this.#lookedAt = Number.NEGATIVE_INFINITY;
     for (const name of names) if (!(await this.#readFile(name, onLine))) return false;
     for (const name of this.#snapshots.flatMap(Object.keys)) {
       if (!names.includes(name) && name > (names.at(-1) ?? "") && name > this.#unusable)
@@ -118,6 +129,7 @@ export class ChangeLog {
   /** Reads anew what is not in all of these snapshots. */
   rewind(snapshots: readonly Through[]): void {
     this.#positions.clear();
+    this.#starts.clear();
     this.#snapshots = snapshots;
     this.#unusable = "";
     this.#lastRead = Date.now();
@@ -128,10 +140,12 @@ export class ChangeLog {
     return (await this.#names())[0] === FIRST;
   }
 
-  /** Bytes in all files. */
-  async size(): Promise<number> {
+  /** Bytes in all files that snapshots do not contain. */
+  async sizeBeyond(through: Through): Promise<number> {
     let bytes = 0;
-    for (const name of await this.#names()) bytes += await sizeOf(join(this.#folder, name));
+    for (const name of await this.#names()) {
+      bytes += Math.max(0, (await sizeOf(join(this.#folder, name))) - positionIn(through, name));
+    }
     return bytes;
   }
 
@@ -140,23 +154,37 @@ export class ChangeLog {
     await (await openAppendLog(join(this.#folder, nextName(await this.#newest())))).close();
   }
 
-  /** Removes files that were replaced some time ago and that the snapshots contain. Under the lock. */
+  /**
+   * Removes files that were replaced some time ago and that the snapshots contain as far as they were just read.
+   * What is unread in such a file is half a line of a process that died. Under the lock.
+   */
   async removeFolded(through: Through): Promise<void> {
-    const names = await this.#names();
-    for (const name of names.slice(0, -1)) {
-      const stats = await stat(join(this.#folder, name));
-      const next = await stat(join(this.#folder, names[names.indexOf(name) + 1] ?? FIRST));
-      const isSettled = Date.now() - Math.max(stats.mtimeMs, next.birthtimeMs) > this.#settleMs;
-      // What is still unread in a settled file is half a line of a process that died.
-      if (!isSettled || through[name] === undefined) return;
-      await unlink(join(this.#folder, name));
+    for (const name of (await this.#names()).slice(0, -1)) {
+      const path = join(this.#folder, name);
+      const replacedAt = this.#replacedAt.get(name) ?? Number.POSITIVE_INFINITY;
+      const isSettled =
+        performance.now() - replacedAt >= this.#settleMs &&
+        Date.now() - (await stat(path)).mtimeMs >= this.#settleMs;
+      const read = this.#positions.get(name) ?? Number.POSITIVE_INFINITY;
+      if (!isSettled || read > positionIn(through, name)) return;
+      await unlink(path);
+      await syncFolder(this.#folder);
     }
-    await syncFolder(this.#folder);
   }
 
   async close(): Promise<void> {
     await this.#log?.close();
     this.#log = null;
+  }
+
+  /**
+   * Whether lines of later files were read already. The log's order is by file, then by place: a line that a slow
+   * writer adds to a replaced file comes before those, and documents must be made anew to have it there.
+   */
+  #hasReadAfter(name: string): boolean {
+    return [...this.#positions].some(
+      ([later, position]) => later > name && position > (this.#starts.get(later) ?? 0),
+    );
   }
 
   /** Where to begin in a file that was not read yet. */
@@ -194,10 +222,15 @@ export class ChangeLog {
   async #readFile(name: string, onLine: (line: LoggedLine) => void): Promise<boolean> {
     const path = join(this.#folder, name);
     const size = await sizeOf(path);
-    let position = this.#positions.get(name) ?? this.#start(name, size);
-    this.#positions.set(name, position);
+    let position = this.#positions.get(name);
+    if (position === undefined) {
+      position = this.#start(name, size);
+      this.#starts.set(name, position);
+      this.#positions.set(name, position);
+    }
     if (size < position) return false;
     if (size === position) return true;
+    if (this.#hasReadAfter(name)) return false;
     const pace = startPace();
     const handle = await open(path, "r");
     try {

@@ -18,7 +18,13 @@ import { RequestLog, type Retention } from "./requestLog.js";
 import { emptySnapshot, smallDocuments } from "./smallDocuments.js";
 import type { SnapshotFile, Through } from "./snapshotFile.js";
 import { readStoreFile, STORE_FILE, writeStoreFile } from "./storeFile.js";
-import { readShardIndex, readShards, type ShardIndex, writeShards } from "./templateShards.js";
+import {
+  readShardIndex,
+  readShards,
+  renewShardIndex,
+  type ShardIndex,
+  writeShards,
+} from "./templateShards.js";
 
 const SMALL_KINDS = ["settings", "profiles", "rules"] as const;
 
@@ -143,6 +149,8 @@ export class JsonBackend implements Backend {
     } catch (error) {
       this.#options.logger.warn(`${this.location} cannot be read: ${String(error)}`);
     }
+    // Another process may have folded them already: then no line was read that would have ended them.
+    for (const operation of operations.slice(0, committed.stored)) memory.settle(operation);
     return committed;
   }
 
@@ -311,16 +319,24 @@ export class JsonBackend implements Backend {
   async #maintain(memory: Memory, isFoldDue: boolean): Promise<void> {
     await underLock(this.location, 0, async (lock) => {
       if (isFoldDue) {
-        const isFull = (await this.#changes.size()) > this.#compactBytes;
-        if (isFull) await this.#changes.rotate();
-        const folded = await this.#fold(memory, lock, isFull);
-        if (isFull && folded !== null && lock.isHeld()) await this.#changes.removeFolded(folded);
+        await this.#foldDue(memory, lock);
       }
       const now = this.#options.now();
       if (now < this.#retainAt || !lock.isHeld()) return;
       this.#retainAt = now + this.#retainMs;
       await this.#requests.retain(this.#options.retention ?? {});
     });
+  }
+
+  /** Small documents now, everything when much has gathered; then old files of the log may go. */
+  async #foldDue(memory: Memory, lock: HeldLock): Promise<void> {
+    // Another process may have done it.
+    const index = await readShardIndex(this.#templates, this.#recovery);
+    const isFull = (await this.#changes.sizeBeyond(index?.folded ?? {})) > this.#compactBytes;
+    if (isFull) await this.#changes.rotate();
+    await this.#fold(memory, lock, isFull);
+    const { folded = {} } = (await readShardIndex(this.#templates, this.#recovery)) ?? {};
+    if (this.#isWhole && lock.isHeld()) await this.#changes.removeFolded(folded);
   }
 
   async #foldAtClose(memory: Memory, lock: HeldLock): Promise<void> {
@@ -335,26 +351,26 @@ export class JsonBackend implements Backend {
   /**
    * Writes the documents to their files. Everything in the log must have been read first: another process may
    * have folded and removed a part of it that this one has not seen.
-   *
-   * @returns how far into the log all of the files go, at least; null when the work was not finished
    */
-  async #fold(memory: Memory, lock: HeldLock, withTemplates: boolean): Promise<Through | null> {
+  async #fold(memory: Memory, lock: HeldLock, withTemplates: boolean): Promise<void> {
     const isUpToDate = this.#isWhole && (await this.#changes.read((line) => this.#apply(line, memory)));
     if (!isUpToDate) {
       this.#isWhole = false;
-      return null;
+      return;
     }
     const folded = this.#changes.through;
     for (const kind of SMALL_KINDS) {
-      if (!lock.isHeld() || !this.#isWhole) return null;
+      if (!lock.isHeld() || !this.#isWhole) return;
       if (this.#dirty.has(kind) || withTemplates)
         await this.#write(kind, () => this.#writeSmall(memory, kind));
     }
-    if (!lock.isHeld() || !this.#isWhole) return null;
-    if (withTemplates && this.#dirty.has("templates")) {
-      await this.#write("templates", () => this.#writeTemplates(memory));
+    if (!withTemplates || !lock.isHeld() || !this.#isWhole) return;
+    const previous = await readShardIndex(this.#templates, this.#recovery);
+    if (!this.#dirty.has("templates")) {
+      await renewShardIndex(this.#templates, previous, { schemaVersion: this.schemaVersion, folded });
+      return;
     }
-    return folded;
+    await this.#write("templates", () => this.#writeTemplates(memory, previous, folded));
   }
 
   /** A kind is clean from the moment its documents are frozen, and dirty again when they were not written. */
@@ -382,11 +398,11 @@ export class JsonBackend implements Backend {
     low.data = emptySnapshot(kind);
   }
 
-  async #writeTemplates(memory: Memory): Promise<void> {
+  async #writeTemplates(memory: Memory, previous: ShardIndex | null, folded: Through): Promise<void> {
     const { through } = this.#changes;
     const documents = memory.snapshot("templates");
-    const previous = await readShardIndex(this.#templates, this.#recovery);
-    this.#shards = await writeShards(this.#templates, previous, this.schemaVersion, through, documents);
+    const { schemaVersion } = this;
+    await writeShards(this.#templates, previous, { schemaVersion, through, folded }, documents);
   }
 }
 

@@ -22,7 +22,10 @@ export interface ShardIndex {
   readonly kind: "templateIndex";
   /** Number of the snapshot, ascending. */
   readonly snapshot: number;
+  /** How far into the log the shards go. */
   readonly through: Through;
+  /** How far into the log the files of all kinds went when this was written: what is before it may go. */
+  readonly folded: Through;
   readonly shards: readonly string[];
 }
 
@@ -56,6 +59,9 @@ function isIndex(value: unknown): value is ShardIndex {
     "through" in value &&
     typeof value.through === "object" &&
     value.through !== null &&
+    "folded" in value &&
+    typeof value.folded === "object" &&
+    value.folded !== null &&
     "shards" in value &&
     Array.isArray(value.shards) &&
     value.shards.every((name) => typeof name === "string" && SHARD.test(name) && !/[/\\]/.test(name))
@@ -69,13 +75,8 @@ async function rebuildIndex(folder: string): Promise<ShardIndex | null> {
   for (const name of shards) {
     const { file } = await parseSnapshot(await readFile(join(folder, name)));
     if (file !== null) {
-      return {
-        schemaVersion: file.schemaVersion,
-        kind: "templateIndex",
-        snapshot,
-        through: file.through,
-        shards,
-      };
+      const { schemaVersion, through } = file;
+      return { schemaVersion, kind: "templateIndex", snapshot, through, folded: {}, shards };
     }
   }
   return null;
@@ -123,10 +124,9 @@ export async function readShards(
 export async function writeShards(
   folder: string,
   previous: ShardIndex | null,
-  schemaVersion: number,
-  through: Through,
+  { schemaVersion, through, folded }: Pick<ShardIndex, "schemaVersion" | "through" | "folded">,
   documents: readonly [id: string, document: string | StoredRecord][],
-): Promise<ShardIndex> {
+): Promise<void> {
   const snapshot = (previous?.snapshot ?? 0) + 1;
   const shards: string[] = [];
   const numbers = new Map<string, number>();
@@ -156,10 +156,31 @@ export async function writeShards(
     if (pace.isDue()) await pace.rest();
   }
   for (const [model, { lines }] of open) await write(model, lines);
-  const index: ShardIndex = { schemaVersion, kind: "templateIndex", snapshot, through, shards };
-  await durableWrite(join(folder, INDEX), `${JSON.stringify(index, null, 2)}\n`);
+  await writeIndex(folder, { schemaVersion, kind: "templateIndex", snapshot, through, folded, shards });
   await removeOldShards(folder, shards);
-  return index;
+}
+
+/** Says that the files of all kinds go further into the log, with the same shards as before. Under the lock. */
+export async function renewShardIndex(
+  folder: string,
+  previous: ShardIndex | null,
+  { schemaVersion, folded }: Pick<ShardIndex, "schemaVersion" | "folded">,
+): Promise<void> {
+  const { snapshot, through, shards } = previous ?? { snapshot: 0, through: {}, shards: [] };
+  // Another number, so that whoever reads just now notices.
+  const index = {
+    schemaVersion,
+    kind: "templateIndex",
+    snapshot: snapshot + 1,
+    through,
+    folded,
+    shards,
+  } as const;
+  await writeIndex(folder, index);
+}
+
+function writeIndex(folder: string, index: ShardIndex): Promise<void> {
+  return durableWrite(join(folder, INDEX), `${JSON.stringify(index, null, 2)}\n`);
 }
 
 /** The start of the model's digest, for the file's name only: a wrong one would do no harm. */

@@ -90,7 +90,7 @@ describe("maintenance of a JSON store", () => {
 
   it("folds templates into shards of about 1 MB, and the change log stays small", async () => {
     const folder = await folders.make();
-    const options = { pollMs: 10, foldMs: 20, compactBytes: 300_000, settleMs: 0 };
+    const options = { pollMs: 10, foldMs: 20, compactBytes: 300_000, settleMs: 300 };
     const [one, two] = [folders.open(folder, options), folders.open(folder, options)];
     const fingerprints = Object.fromEntries(
       Array.from({ length: 40 }, (_, index) => [`${64 * index}`, "0123456789abcdef".repeat(2)]),
@@ -129,7 +129,7 @@ describe("maintenance of a JSON store", () => {
     const folder = await folders.make();
     const away = folders.open(folder, { pollMs: 1_000_000 });
     await away.merge("rules", rule("r"));
-    const busy = folders.open(folder, { pollMs: 5, foldMs: 10, compactBytes: 1, settleMs: 0 });
+    const busy = folders.open(folder, { pollMs: 5, foldMs: 10, compactBytes: 1, settleMs: 300 });
     await busy.remove("rules", "r");
     await busy.merge("rules", rule("other"));
     await vi.waitFor(async () => {
