@@ -6,8 +6,8 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { openJsonStore } from "../../src/storage/json/openJsonStore.ts";
 import { buildChildren, type Child, type ChildPrograms } from "./childProcess.ts";
 
-/** Kills: `STORE_KILLS=1000 npx vitest run test/storage/crash.test.ts` does a thousand, in 2 to 4 minutes. */
-const KILLS = Number(process.env.STORE_KILLS ?? 200);
+/** Kills; a thousand take 76 s on two free cores. `STORE_KILLS=50` for a quick look. */
+const KILLS = Number(process.env.STORE_KILLS ?? 1000);
 /** Processes that write at the same time, each killed and replaced by the next. */
 const AT_ONCE = 3;
 const CHECK_EVERY = 100;
