@@ -198,9 +198,11 @@ export class PromptCounter {
     const shape = { tools: request.tools, think: request.think };
     if (learned.refused >= MOST_REFUSED || layout.render(messages, shape) !== null) return;
     this.probing.add(model.digest);
+    let isBusy = false;
     try {
       await layout.learn(messages, shape, async (probeMessages, probeTools, probeThink) => {
         const options = await idleOptions();
+        isBusy = options === null;
         if (!options) throw new Error("the model is not idle");
         return ollama.renderPrompt(
           address,
@@ -210,7 +212,8 @@ export class PromptCounter {
       });
       this.save(model, this.of(model));
     } catch (error) {
-      learned.refused++;
+      // A program that calls without a pause is not a server that refuses.
+      if (!isBusy) learned.refused++;
       this.logger.debug?.(
         `optimizer: the chat template of "${model.name}" was not learned (${String((error as Error).message)})`,
       );
