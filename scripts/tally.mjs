@@ -3,6 +3,7 @@
  * when a test failed or none passed.
  */
 import { readFileSync } from "node:fs";
+import { basename } from "node:path";
 import { pathToFileURL } from "node:url";
 
 /** @typedef {{ passed: number, failed: number, skipped: number }} Sum */
@@ -27,7 +28,11 @@ export function tally(reports) {
 
 /** @param {readonly string[]} files paths of reports; a missing one throws, so that no run goes missing unnoticed */
 export function tallyFiles(files) {
-  return tally(files.map((file) => JSON.parse(readFileSync(file, "utf8"))));
+  return tally(read(files));
+}
+
+function read(files) {
+  return files.map((file) => JSON.parse(readFileSync(file, "utf8")));
 }
 
 /**
@@ -40,6 +45,28 @@ export function tallyLine({ passed, failed, skipped }) {
 }
 
 /**
+ * What failed, a line each with the beginning of its message: whoever sees only the end of a run's output sees why.
+ *
+ * @param {readonly any[]} reports parsed JSON reports of vitest
+ * @returns {string[]}
+ */
+export function failures(reports) {
+  return reports.flatMap(({ testResults }) =>
+    testResults.flatMap(({ name, status, message, assertionResults }) => {
+      const failed = assertionResults.filter((test) => test.status === "failed");
+      if (failed.length === 0) return status === "failed" ? [line(name, "cannot be run", message)] : [];
+      return failed.map((test) => line(name, test.fullName, test.failureMessages[0]));
+    }),
+  );
+}
+
+const MESSAGE_LENGTH = 400;
+
+function line(file, test, message) {
+  return `failed: ${basename(file)}: ${test}: ${(message ?? "").slice(0, MESSAGE_LENGTH).replaceAll(/\s+/g, " ")}`;
+}
+
+/**
  * Whether a run counts as good: something ran and nothing failed.
  *
  * @param {Sum} sum
@@ -49,7 +76,9 @@ export function isGood({ passed, failed }) {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
-  const sum = tallyFiles(process.argv.slice(2));
+  const reports = read(process.argv.slice(2));
+  for (const failure of failures(reports)) console.log(failure);
+  const sum = tally(reports);
   console.log(tallyLine(sum));
   process.exitCode = isGood(sum) ? 0 : 1;
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isGood, tally, tallyLine } from "../../scripts/tally.mjs";
+import { failures, isGood, tally, tallyLine } from "../../scripts/tally.mjs";
 
 const report = (
   passed: number,
@@ -39,4 +39,23 @@ test("a run without a passed test is not good", () => {
   expect(isGood({ passed: 0, failed: 0, skipped: 4 })).toBe(false);
   expect(isGood({ passed: 1, failed: 1, skipped: 0 })).toBe(false);
   expect(isGood({ passed: 1, failed: 0, skipped: 4 })).toBe(true);
+});
+
+test("what failed is named with its file and the beginning of its message", () => {
+  const long = {
+    status: "failed",
+    fullName: "adds",
+    failureMessages: [`expected 1\n to be 2${"!".repeat(900)}`],
+  };
+  const files = [
+    { name: "/x/a.test.ts", status: "failed", assertionResults: [long, { status: "passed" }] },
+    { name: "/x/b.test.ts", status: "failed", message: "no such module", assertionResults: [] },
+    { name: "/x/c.test.ts", status: "passed", assertionResults: [{ status: "passed" }] },
+  ];
+
+  const [first, second, ...rest] = failures([report(2, 1, 0, 0, files)]);
+
+  expect(first).toMatch(/^failed: a\.test\.ts: adds: expected 1 to be 2!{300,390}$/);
+  expect(second).toBe("failed: b.test.ts: cannot be run: no such module");
+  expect(rest).toEqual([]);
 });
