@@ -1,5 +1,5 @@
 /** The folder of a JSON store: made privately, and refused when it is a link or holds something else. */
-import { chmodSync, lstatSync, mkdirSync, readdirSync } from "node:fs";
+import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { OptimizerError } from "../../errors.js";
@@ -21,7 +21,7 @@ const TOLERATED = new Set([".DS_Store", "Thumbs.db", "desktop.ini", ".gitignore"
  */
 export function prepareFolder(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
+    makeFolder(folder);
   } catch (error) {
     if (fileErrorCode(error) === "EEXIST" || fileErrorCode(error) === "ENOTDIR")
       throw notAFolder(folder, error);
@@ -35,6 +35,20 @@ export function prepareFolder(folder: string): void {
       message: `The store folder ${folder} holds "${foreign}", which is not a part of a store`,
       remedy: "Choose an empty or new folder, or move that file away.",
     });
+  }
+}
+
+/** `mkdir -p`. */
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
+  } catch (error) {
+    if (fileErrorCode(error) !== "ENOENT") throw error;
+    // So Node 20 names also a read-only file system; a single step tells the true reason.
+    let missing = folder;
+    while (!existsSync(dirname(missing))) missing = dirname(missing);
+    mkdirSync(missing, { mode: FOLDER_MODE });
+    throw error;
   }
 }
 

@@ -1,20 +1,13 @@
-import { spawnSync } from "node:child_process";
-import { appendFile, mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { appendFile, mkdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { collect, request, rule } from "../../contract/records.ts";
 import { temporaryFolders } from "../temporaryFolder.ts";
+import { canMountTmpfs, mountTmpfs, unmount } from "../tmpfs.ts";
 
 const folders = temporaryFolders();
 
-function mount(folder: string): boolean {
-  return spawnSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", folder]).status === 0;
-}
-const probe = await mkdtemp(join(tmpdir(), "optimizer-mount-"));
-const canMount = mount(probe);
-if (canMount) spawnSync("umount", [probe]);
-await rm(probe, { recursive: true });
+const canMount = canMountTmpfs();
 
 describe.skipIf(!canMount)(
   canMount ? "a full disk" : "a full disk (skipped: no right to mount a tmpfs)",
@@ -23,10 +16,10 @@ describe.skipIf(!canMount)(
     beforeEach(async () => {
       disk = join(await folders.make(), "disk");
       await mkdir(disk);
-      mount(disk);
+      mountTmpfs(disk);
     });
     afterEach(() => {
-      spawnSync("umount", ["--lazy", disk]);
+      unmount(disk);
     });
 
     async function fill(): Promise<void> {

@@ -1,9 +1,10 @@
-import { chmod, chown, readdir } from "node:fs/promises";
+import { chmod, chown, mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { request, rule } from "../../contract/records.ts";
 import { buildChildren, ended } from "../childProcess.ts";
 import { temporaryFolders } from "../temporaryFolder.ts";
+import { canMountTmpfs, mountTmpfs, remountReadOnly, unmount } from "../tmpfs.ts";
 
 const folders = temporaryFolders();
 const NOBODY = 65_534;
@@ -46,3 +47,31 @@ it("can read a store it may not write, refuses writes with a clear error, and fa
     for (const path of paths) await chmod(path, 0o700);
   }
 });
+
+const canMount = canMountTmpfs();
+it.skipIf(!canMount)(
+  canMount
+    ? "names a file system that is read-only, for a new store and for one that is there"
+    : "a read-only file system (skipped: no right to mount a tmpfs)",
+  async () => {
+    const disk = join(await folders.make(), "disk");
+    await mkdir(disk);
+    mountTmpfs(disk);
+    try {
+      const store = folders.open(join(disk, "store"));
+      await store.merge("rules", rule("r"));
+      await store.close();
+      remountReadOnly(disk);
+      const refused = { code: "STORE_READ_ONLY", message: expect.stringContaining("read-only") };
+
+      expect(() => folders.open(join(disk, "new", "store"))).toThrow(expect.objectContaining(refused));
+      const again = folders.open(join(disk, "store"));
+      await again.ready();
+      expect(again.get("rules", "r")?.counts.total).toBe(1);
+      await expect(again.merge("rules", rule("r"))).rejects.toMatchObject(refused);
+      await expect(again.append(request("q"))).rejects.toMatchObject(refused);
+    } finally {
+      unmount(disk);
+    }
+  },
+);
