@@ -74,11 +74,17 @@ export function callsOf(origin: string): Calls {
   };
 }
 
-/** Unloads and waits until it is so. */
+/** Unloads what is loaded, also what others left, and waits until it is so. */
 export async function nothingLoaded(calls: Calls): Promise<void> {
-  for (const model of [scenarioModel, scenarioAlias]) await calls.send("/api/chat", { model, keep_alive: 0 });
-  while (((await calls.loaded()) as unknown[]).length > 0)
+  for (let left = await names(calls); left.length > 0; left = await names(calls)) {
+    // Unlike /api/chat, this unloads embedding models too.
+    for (const model of left) await calls.send("/api/generate", { model, keep_alive: 0 });
     await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+async function names(calls: Calls): Promise<string[]> {
+  return ((await calls.loaded()) as { name: string }[]).map(({ name }) => name);
 }
 
 function fact(status: number, reply: Json): Fact {
