@@ -1,22 +1,38 @@
-/** The TypeScript of the README: every block is compiled against the sources, those marked `run` are run. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+/** The TypeScript of the README and of docs/: every block is compiled against the sources, those marked `run` are run. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import ts from "typescript";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { storeOf } from "../src/storage/storeOf.js";
 import { type OllamaServer, type Script, scriptedEngine, startOllamaServer } from "../src/testing/index.js";
 
 const root = join(import.meta.dirname, "..");
-const readme = readFileSync(join(root, "README.md"), "utf8");
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-const blocks = [...readme.matchAll(/^```ts( run)?\n([\s\S]*?)^```$/gm)].map(
-  ({ index, 1: runs, 2: code }) => ({
-    under: [...readme.slice(0, index).matchAll(/^#+ (.*)$/gm)].at(-1)![1]!,
+const guides = readdirSync(join(root, "docs")).filter((name) => name.endsWith(".md"));
+const documents = ["README.md", ...guides.map((name) => `docs/${name}`)].map((file) => ({
+  file,
+  text: readFileSync(join(root, file), "utf8"),
+}));
+const readme = documents[0]!.text;
+const blocks = documents.flatMap(({ file, text }) =>
+  [...text.matchAll(/^```ts( run)?\n([\s\S]*?)^```$/gm)].map(({ index, 1: runs, 2: code }) => ({
+    file,
+    under: [...text.slice(0, index).matchAll(/^#+ (.*)$/gm)].at(-1)![1]!,
     runs: runs !== undefined,
     code: code!,
-  }),
+  })),
 );
+
+function anchorsOf(text: string): string[] {
+  return [...text.matchAll(/^#+ (.*)$/gm)].map(
+    ([, heading]) =>
+      `#${heading!
+        .toLowerCase()
+        .replace(/[^\w -]/g, "")
+        .replaceAll(" ", "-")}`,
+  );
+}
 
 /** What a name of this package stands for: a source. */
 function sourceOf(specifier: string): string | undefined {
@@ -31,28 +47,37 @@ describe("the README", () => {
     expect(readme.split("\n").slice(0, 10).join("\n")).toContain("```ts run");
     expect(blocks.length).toBeGreaterThan(8);
   });
+});
 
-  test("links only to files and headings that are there", () => {
-    const anchors = [...readme.matchAll(/^#+ (.*)$/gm)].map(
-      ([, heading]) =>
-        `#${heading!
-          .toLowerCase()
-          .replace(/[^\w -]/g, "")
-          .replaceAll(" ", "-")}`,
-    );
-    for (const [, target] of readme.matchAll(/\]\(([^)]+)\)/g)) {
-      if (target!.startsWith("#")) expect(anchors).toContain(target);
-      else expect(ts.sys.fileExists(join(root, target!)), target).toBe(true);
+describe("the documents", () => {
+  test.each(documents)("$file links only to files and headings that are there", ({ file, text }) => {
+    for (const [, target] of text.matchAll(/\]\(([^)]+)\)/g)) {
+      const [path, heading] = target!.split("#") as [string, string?];
+      const linked = path === "" ? join(root, file) : join(root, dirname(file), path);
+      expect(ts.sys.fileExists(linked), target).toBe(true);
+      if (heading !== undefined) expect(anchorsOf(readFileSync(linked, "utf8"))).toContain(`#${heading}`);
     }
   });
 
-  test("names only scripts that the manifest has", () => {
-    for (const [, script] of readme.matchAll(/npm run ([\w:]+)/g))
+  test.each(documents)("$file names only scripts that the manifest has", ({ text }) => {
+    for (const [, script] of text.matchAll(/npm run ([\w:]+)/g))
       expect(manifest.scripts).toHaveProperty([script!]);
   });
 
+  test("every error code has its line in docs/troubleshooting.md", () => {
+    const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".ts"))
+      .map((name) => readFileSync(join(root, "src", name), "utf8"));
+    const codes = sources.flatMap((text) =>
+      [...text.matchAll(/\bcode: "([A-Z]+_[A-Z_]+)"/g)].map(([, code]) => code!),
+    );
+    const { text } = documents.find(({ file }) => file === "docs/troubleshooting.md")!;
+    expect(codes.length).toBeGreaterThan(40);
+    expect([...new Set(codes)].filter((code) => !text.includes(`\`${code}\``))).toEqual([]);
+  });
+
   test("compiles", () => {
-    const files = new Map(blocks.map(({ code }, index) => [join(root, "src", `readme-${index}.ts`), code]));
+    const files = new Map(blocks.map(({ code }, index) => [join(root, "src", `document-${index}.ts`), code]));
     const paths = Object.keys(manifest.exports)
       .map((name) => name.replace(".", manifest.name))
       .flatMap((name) => (sourceOf(name) ? [[name, [sourceOf(name)!]]] : []));
@@ -101,7 +126,7 @@ const reply: Script["reply"] = ({ messages, tools }) => {
   return tools?.length ? { toolCalls: [{ name: "weather", arguments: { city: "Oslo" } }] } : "It scatters.";
 };
 
-describe("the README's code, run on the test server", () => {
+describe("the documents' code, run on the test server", () => {
   let server: OllamaServer;
   let folder: string;
   beforeAll(() => {
@@ -119,7 +144,7 @@ describe("the README's code, run on the test server", () => {
   afterAll(() => rmSync(folder, { recursive: true }));
 
   const runnable = blocks.filter(({ runs }) => runs);
-  test.each(runnable)("$under", async ({ code }) => {
+  test.each(runnable)("$file: $under", async ({ code }) => {
     const printed = await run(code.replaceAll('"./optimizer"', JSON.stringify(join(folder, "optimizer"))));
 
     const claimed = [...code.matchAll(/^ *console\.log\(.*\);(?: \/\/ (.*))?$/gm)].map(([, claim]) => claim);
@@ -131,7 +156,7 @@ describe("the README's code, run on the test server", () => {
   });
 
   test("the agent's tool was called with what the model asked for", async () => {
-    const { code } = runnable.find(({ under }) => under === "Agents")!;
+    const { code } = runnable.find(({ file, under }) => file === "README.md" && under === "Agents")!;
     const printed = await run(code.replaceAll('"./optimizer"', JSON.stringify(join(folder, "optimizer"))));
     expect(printed).toEqual([["Yes: 18 degrees and rain in Oslo"]]);
   });
