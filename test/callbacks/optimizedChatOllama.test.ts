@@ -19,7 +19,7 @@ async function recorded(
   const callbacks = [new OptimizerCallbackHandler({ store })];
   await run(new OptimizedChatOllama({ model, baseUrl: server.origin, store, callbacks })).catch(() => {});
   // LangChain rejects an aborted call at once, the model and the handler see its end a little later.
-  await vi.waitFor(async () => expect(await requestsOf(store)).not.toEqual([]));
+  await vi.waitFor(async () => expect(await requestsOf(store)).not.toEqual([]), 10_000);
   await new Promise((resolve) => setTimeout(resolve, 20));
   return requestsOf(store);
 }

@@ -519,7 +519,7 @@ describe("a run is not disturbed", () => {
     class Slow extends BaseCallbackHandler {
       name = "slow";
       override async handleLLMNewToken() {
-        await new Promise((resolve) => setTimeout(resolve, 20));
+        await new Promise((resolve) => setTimeout(resolve, 100));
       }
     }
     const { handler, calls } = observed();
@@ -531,7 +531,8 @@ describe("a run is not disturbed", () => {
     await awaitAllCallbacks();
 
     expect(recordedAtEnd).toBe(1);
-    expect(calls[0]!.totalMs).toBeLessThan(100);
+    // The neighbour takes a second.
+    expect(calls[0]!.totalMs).toBeLessThan(800);
   });
 
   test("by memory: runs that never end are forgotten beyond 10,000, the latest are kept", () => {

@@ -274,7 +274,7 @@ export function describeStoreContract(name: string, driver: StoreDriver): void {
               counts: { observations: 150, promptTokens: { "120": 150 } },
             });
           }
-        }, 2000);
+        }, 10_000);
       });
 
       it("lets one of many writers create a document, and all agree", async (context) => {
@@ -296,14 +296,14 @@ export function describeStoreContract(name: string, driver: StoreDriver): void {
         );
         await mine.merge("rules", rule("own"));
         await theirs.merge("rules", rule("theirs"));
-        await vi.waitFor(() => expect(events).toEqual(["rules theirs changed"]), 1500);
+        await vi.waitFor(() => expect(events).toEqual(["rules theirs changed"]), 10_000);
         expect(mine.get("rules", "theirs")).toBeDefined();
         await theirs.remove("rules", "theirs");
-        await vi.waitFor(() => expect(events.at(-1)).toBe("rules theirs removed"), 1500);
+        await vi.waitFor(() => expect(events.at(-1)).toBe("rules theirs removed"), 10_000);
         expect(mine.get("rules", "theirs")).toBeUndefined();
         unsubscribe();
         await theirs.merge("rules", rule("later"));
-        await vi.waitFor(() => expect(mine.get("rules", "later")).toBeDefined(), 1500);
+        await vi.waitFor(() => expect(mine.get("rules", "later")).toBeDefined(), 10_000);
         expect(events).toHaveLength(2);
       });
 

@@ -18,7 +18,7 @@ describe("promptHasher", () => {
     const store = memoryStore();
     const hash = promptHasher(store);
     expect(hash("hello")).toBeNull();
-    await vi.waitFor(() => expect(hash("hello")).not.toBeNull());
+    await vi.waitFor(() => expect(hash("hello")).not.toBeNull(), 10_000);
     const key = store.get("settings", "prompt-hash-key")?.value as string;
     expect(key).toMatch(/^[0-9a-f]{64}$/);
     expect(hash("hello")).toBe(createHmac("sha256", key).update("hello").digest("hex"));
@@ -27,11 +27,11 @@ describe("promptHasher", () => {
   it("is the same in programs that start at once and later", async () => {
     const stores = [openJsonStore(folder), openJsonStore(folder), openJsonStore(folder)];
     const hashes = stores.map(promptHasher);
-    await vi.waitFor(() => expect(hashes.map((hash) => hash("hello"))).not.toContain(null));
+    await vi.waitFor(() => expect(hashes.map((hash) => hash("hello"))).not.toContain(null), 10_000);
     await Promise.all(stores.map((store) => store.close()));
     const later = openJsonStore(folder);
     const hash = promptHasher(later);
-    await vi.waitFor(() => expect(hash("hello")).not.toBeNull());
+    await vi.waitFor(() => expect(hash("hello")).not.toBeNull(), 10_000);
     expect(new Set([...hashes, hash].map((each) => each("hello"))).size).toBe(1);
     await later.close();
   });

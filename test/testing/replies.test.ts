@@ -191,7 +191,7 @@ describe("a client that leaves", () => {
     });
     await reply.body!.getReader().read();
     controller.abort();
-    await vi.waitFor(() => expect(server.requests[0]?.aborted).toBeDefined());
+    await vi.waitFor(() => expect(server.requests[0]?.aborted).toBeDefined(), 10_000);
     expect(server.requests[0]?.aborted?.outputTokens).toBeLessThan(5000);
     expect(server.state()).toMatchObject([{ users: 0 }]);
   });
@@ -205,10 +205,10 @@ describe("a client that leaves", () => {
       body: JSON.stringify({ ...question, stream: false }),
       signal: controller.signal,
     });
-    await vi.waitFor(() => expect(clock.sleepers).toBe(1));
+    await vi.waitFor(() => expect(clock.sleepers).toBe(1), 10_000);
     controller.abort();
     await expect(sent).rejects.toThrow();
-    await vi.waitFor(() => expect(server.requests[0]?.aborted).toEqual({ outputTokens: 0 }));
+    await vi.waitFor(() => expect(server.requests[0]?.aborted).toEqual({ outputTokens: 0 }), 10_000);
     expect(
       (await ask(server, "hi", { model: "tiny", stream: false, keep_alive: 0, messages: [] })).done,
     ).toBe(true);
@@ -233,7 +233,7 @@ describe("a client that leaves", () => {
     });
     await reply.body!.getReader().read();
     controller.abort();
-    await vi.waitFor(() => expect(server.requests[0]?.aborted).toEqual({ outputTokens: 1 }));
+    await vi.waitFor(() => expect(server.requests[0]?.aborted).toEqual({ outputTokens: 1 }), 10_000);
     release();
   });
 });
@@ -330,7 +330,7 @@ describe("a fault", () => {
         signal: AbortSignal.timeout(30),
       }),
     ).rejects.toThrow();
-    await vi.waitFor(() => expect(server.requests[0]?.aborted).toBeDefined());
+    await vi.waitFor(() => expect(server.requests[0]?.aborted).toBeDefined(), 10_000);
   });
 
   it("can be taken back", async () => {

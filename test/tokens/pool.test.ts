@@ -173,7 +173,7 @@ test("a thread that dies takes its tokenizers along, says so once, and is replac
     await (own as unknown as { worker: Worker }).worker.terminate();
     await count;
     // Its exit is told in an event of its own.
-    await vi.waitFor(() => expect(own.isReady("a")).toBe(false));
+    await vi.waitFor(() => expect(own.isReady("a")).toBe(false), 10_000);
   };
   await dies();
   expect(own.isReady("a")).toBe(false);

@@ -51,12 +51,12 @@ describe("maintenance of a JSON store", () => {
     let jump = 0;
     const store = folders.open(folder, { now: () => Date.now() + jump, pollMs: 10, foldMs: 100 });
     await store.merge("rules", rule("before"));
-    await vi.waitFor(() => readFile(join(folder, "v1/rules.json")), 2000);
+    await vi.waitFor(() => readFile(join(folder, "v1/rules.json")), 10_000);
     jump = -300 * DAY;
     await store.merge("rules", rule("after"));
     await vi.waitFor(
       async () => expect(await readFile(join(folder, "v1/rules.json"), "utf8")).toContain("after"),
-      2000,
+      10_000,
     );
   });
 
@@ -81,7 +81,7 @@ describe("maintenance of a JSON store", () => {
       now += 120_000;
       await vi.waitFor(
         async () => expect((await collect(store.requests())).map(({ id }) => id)).toEqual(kept),
-        3000,
+        10_000,
       );
       await store.append(request("q6"));
       expect((await collect(store.requests())).at(-1)?.id).toBe("q6");
@@ -135,7 +135,7 @@ describe("maintenance of a JSON store", () => {
     await vi.waitFor(async () => {
       void busy.merge("rules", rule("tick"));
       expect(await readdir(join(folder, "v1/changes"))).not.toContain("00000001.jsonl");
-    }, 5000);
+    }, 10_000);
     const real = Date.now;
     const hours = vi.spyOn(Date, "now").mockImplementation(() => real() + 3_600_000);
     try {
@@ -156,7 +156,7 @@ describe("maintenance of a JSON store", () => {
     const minuteAgo = new Date(Date.now() - 60_000);
     await utimes(join(folder, "lock"), minuteAgo, minuteAgo);
     await store.merge("rules", rule("r"));
-    await vi.waitFor(() => readFile(join(folder, "v1/rules.json")), 2000);
+    await vi.waitFor(() => readFile(join(folder, "v1/rules.json")), 10_000);
   });
 
   it("regains a lock from the future, left behind before the clock was put back", async () => {
@@ -167,7 +167,7 @@ describe("maintenance of a JSON store", () => {
     const tomorrow = new Date(Date.now() + DAY);
     await utimes(join(folder, "lock"), tomorrow, tomorrow);
     await store.merge("rules", rule("r"));
-    await vi.waitFor(() => readFile(join(folder, "v1/rules.json")), 2000);
+    await vi.waitFor(() => readFile(join(folder, "v1/rules.json")), 10_000);
   });
 
   it("acknowledges writes while another process holds the lock, and folds later", async () => {
