@@ -8,6 +8,7 @@ export interface WireMessage {
   readonly images?: readonly string[];
   readonly tool_calls?: readonly WireToolCall[];
   readonly tool_name?: string;
+  readonly tool_call_id?: string;
 }
 
 export interface WireToolCall {
@@ -28,9 +29,19 @@ export interface WireRequest {
   readonly format?: unknown;
   readonly think?: boolean | string;
   readonly stream?: boolean;
+  /** Since 0.12.11. */
+  readonly logprobs?: boolean;
+  readonly top_logprobs?: number;
   readonly truncate?: boolean;
   readonly keep_alive?: string | number;
   readonly options?: Readonly<Record<string, unknown>>;
+}
+
+export interface WireLogprob {
+  readonly token: string;
+  readonly logprob: number;
+  readonly bytes?: readonly number[];
+  readonly top_logprobs?: readonly WireLogprob[];
 }
 
 /** One line of a reply; the last one has `done: true` and the figures. */
@@ -39,6 +50,7 @@ export interface WireChunk {
   readonly message?: WireMessage;
   readonly response?: string;
   readonly thinking?: string;
+  readonly logprobs?: readonly WireLogprob[];
   readonly done?: boolean;
   readonly done_reason?: string;
   readonly total_duration?: number;
@@ -71,6 +83,8 @@ export interface WireModel {
   readonly digest: string;
   /** Bytes of all its files. */
   readonly size?: number;
+  /** ISO 8601. */
+  readonly modified_at?: string;
   readonly remote_host?: string;
 }
 
