@@ -54,6 +54,11 @@ async function get<T>(server: ServerAddress, path: string, signal?: AbortSignal)
   return json<T>(await reach(server, path, { headers: { ...server.headers }, signal }), "");
 }
 
+/** The server's version (`/api/version`); builds from source say "0.0.0". */
+export async function serverVersion(server: ServerAddress, signal?: AbortSignal): Promise<string> {
+  return (await get<{ version: string }>(server, "/api/version", signal)).version;
+}
+
 /** What is loaded now (`/api/ps`). */
 export async function loadedModels(server: ServerAddress, signal?: AbortSignal): Promise<WireLoadedModel[]> {
   return (await get<{ models: WireLoadedModel[] | null }>(server, "/api/ps", signal)).models ?? [];
