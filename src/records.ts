@@ -229,6 +229,16 @@ export interface ProfileRecord extends StoredRecord {
   readonly refusesOverflow: boolean | null;
   /** A person fixed the window. */
   readonly pinnedNumCtx?: number | null;
+  /** What the auto-optimizer asks of the next load; null or absent: nothing. */
+  readonly steering?: {
+    /** Largest window and batch by choice, tokens; what a call needs is loaded all the same. */
+    readonly maximumNumCtx?: number | null;
+    readonly maximumNumBatch?: number | null;
+    /** How long the model stays loaded after a call that does not say. */
+    readonly keepAliveSeconds?: number | null;
+  } | null;
+  /** When a calibration measured this slot, and on which version of Ollama; null where the server does not tell. */
+  readonly calibration?: { readonly at: string; readonly version: string | null } | null;
   readonly counts: {
     readonly calls: number;
     readonly reloads: number;

@@ -10,9 +10,9 @@ const root = join(import.meta.dirname, "..");
 const LAYERS = [
   ["records", "errors", "logger"],
   ["optimizer", "analysis", "tokens", "storage", "backend"],
-  ["cache", "conversations", "rag", "prompts"],
+  ["cache", "monitor", "telemetry", "conversations", "rag", "prompts"],
   ["engine"],
-  ["chatModel", "callbacks", "tuning"],
+  ["calibration", "chatModel", "callbacks", "tuning", "autopilot"],
   ["server"],
   ["cli"],
   ["index"],

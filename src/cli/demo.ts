@@ -6,13 +6,14 @@ import { parseArgs } from "node:util";
 import { ChatOllama } from "@langchain/ollama";
 import { OptimizedChatOllama } from "../chatModel/optimizedChatOllama.js";
 import { OptimizerError } from "../errors.js";
+import type { Surroundings } from "./command.js";
 import { demoServer, smallestBytes } from "./demoServer.js";
 import { type MeasuredRun, measuredRun } from "./measuredRun.js";
 import { type PromptSizes, promptSizes } from "./promptSizes.js";
-import { count, megabytes, type Output, progress, seconds, table } from "./terminal.js";
+import { count, megabytes, progress, seconds, table } from "./terminal.js";
 import { type Message, prose, seededRandom, workload } from "./workload.js";
 
-const USAGE = `demo [--short] [--model NAME] [--embedded]
+export const DEMO_USAGE = `demo [--short] [--model NAME] [--embedded]
 
 Sends a mixed workload through ChatOllama and then through OptimizedChatOllama, each from an unloaded start, and
 prints what it cost. Uses the Ollama at OLLAMA_HOST (default 127.0.0.1:11434) when it has a model.
@@ -20,21 +21,16 @@ prints what it cost. Uses the Ollama at OLLAMA_HOST (default 127.0.0.1:11434) wh
   --short        about 20 calls instead of 60
   --model NAME   this model of that Ollama, rather than its smallest
   --embedded     a small real engine in this process, even when there is an Ollama
+
+Examples:
+  langchain-ollama-optimizer demo
+  langchain-ollama-optimizer demo --short --model qwen3:4b
+  OLLAMA_HOST=gpu-box:11434 langchain-ollama-optimizer demo
 `;
 
 const SEED = 1;
 /** Enough for a reply to be one; what is compared happens before it. */
 const REPLY_TOKENS = 16;
-
-/** What a command may use of its process. */
-export interface Surroundings {
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  readonly out: Output;
-  /** For errors. */
-  readonly err: Output;
-  /** Aborted when the user wants to stop. */
-  readonly signal: AbortSignal;
-}
 
 /**
  * Runs the demo. Reports errors of its own and of the server by `err`, with a remedy, and rejects with nothing.
@@ -46,7 +42,7 @@ export async function demo(args: readonly string[], surroundings: Surroundings):
   const { out, err, signal } = surroundings;
   try {
     const options = readArguments(args);
-    if (options.help) out.write(USAGE);
+    if (options.help) out.write(DEMO_USAGE);
     else await compare(options, surroundings);
     return 0;
   } catch (error) {

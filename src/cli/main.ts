@@ -1,35 +1,23 @@
 #!/usr/bin/env node
 /** The command line: `npx langchain-ollama-optimizer <command>`. */
 import { readFileSync } from "node:fs";
-import { serve } from "./serve.js";
+import { runCommandLine } from "./commandLine.js";
+import { COMMANDS } from "./commands.js";
 
-const USAGE = `langchain-ollama-optimizer <command> [options]
-
-  serve      Ollama's API on another port, with the window of each call decided
-  demo       the same calls with and without the optimizer, and what they cost
-  help       this text; <command> --help tells more
-  --version  the version
-`;
-
-const [command = "help", ...args] = process.argv.slice(2);
 const { env: environment, stdout: out, stderr: err } = process;
 const stop = new AbortController();
+// Once: a second Ctrl-C ends a program whose clean-up hangs.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
-const surroundings = { environment, out, err, signal: stop.signal };
+// `... | head` has read enough.
+out.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit();
+  throw error;
+});
 
-if (command === "serve") process.exitCode = await serve(args, surroundings);
-else if (command === "demo") {
-  // Only here: the demo loads LangChain, which serving does without.
-  const { demo } = await import("./demo.js");
-  process.exitCode = await demo(args, surroundings);
-  // A call that was left behind would keep the process.
-  if (stop.signal.aborted) process.exit();
-} else if (command === "--version") out.write(`${version()}\n`);
-else if (command === "help" || command === "--help") out.write(USAGE);
-else {
-  err.write(`There is no command "${command}".\n\n${USAGE}`);
-  process.exitCode = 2;
-}
+const surroundings = { environment, out, err, signal: stop.signal };
+process.exitCode = await runCommandLine(process.argv.slice(2), COMMANDS, version(), surroundings);
+// A call that was left behind would keep the process; output that is still being written shall get out.
+if (stop.signal.aborted) setTimeout(() => process.exit(), 500).unref();
 
 function version(): string {
   const manifest: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));

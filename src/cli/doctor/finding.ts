@@ -1,0 +1,23 @@
+/** What the doctor found, in one sentence, and what a person can do about it. */
+
+/** `error`: something does not work; `warning`: it costs answers, time or memory; `note`: worth knowing. */
+export type Severity = "ok" | "note" | "warning" | "error";
+
+export interface Finding {
+  readonly topic: "server" | "models" | "window" | "memory" | "engine" | "clients" | "store";
+  readonly severity: Severity;
+  /** One sentence. */
+  readonly text: string;
+  /** What to do, as exact as can be; null when there is nothing to do. */
+  readonly remedy: string | null;
+}
+
+/** @example finding("store", "ok", "It can be read.") // { topic: "store", severity: "ok", text: "It can be read.", remedy: null } */
+export function finding(
+  topic: Finding["topic"],
+  severity: Severity,
+  text: string,
+  remedy: string | null = null,
+): Finding {
+  return { topic, severity, text, remedy };
+}

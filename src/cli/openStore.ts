@@ -1,0 +1,30 @@
+/** The store that a command works on. */
+import type { Logger } from "../logger.js";
+import { defaultStorePath } from "../storage/defaultStore.js";
+import { openJsonStore } from "../storage/json/openJsonStore.js";
+import type { OptimizerStore } from "../storage/store.js";
+
+/** The folder of `--store`, else of `OPTIMIZER_STORE`, else the user's state folder. */
+export function storeFolder(
+  flag: string | undefined,
+  environment: Readonly<Record<string, string | undefined>>,
+): string {
+  return flag ?? (environment.OPTIMIZER_STORE || defaultStorePath({ env: environment }));
+}
+
+/**
+ * Opens a folder and reads it. Unlike a chat model, a command that cannot use its store fails: what it would print
+ * or keep is there or nowhere.
+ *
+ * @throws OptimizerError `STORE_NEWER` and what else `openJsonStore` and `ready()` throw
+ */
+export async function openStore(folder: string, logger: Logger): Promise<OptimizerStore> {
+  const store = openJsonStore(folder, { logger });
+  try {
+    await store.ready();
+    return store;
+  } catch (error) {
+    await store.close().catch(() => {});
+    throw error;
+  }
+}
