@@ -1,0 +1,85 @@
+/**
+ * Requests as they are recorded: by this process at once, by other processes when the store is looked at, each of
+ * them once.
+ */
+import type { RequestRecord } from "../records.js";
+import { onAppend, type RequestListener } from "../storage/appended.js";
+import type { OptimizerStore } from "../storage/store.js";
+
+export interface Followed {
+  /** Resolves when what is stored since `since` was heard. Never rejects. */
+  readonly caughtUp: Promise<void>;
+  readonly stop: () => void;
+}
+
+/** How often others' requests are looked for, milliseconds. */
+const LOOK_MS = 5_000;
+/** Requests of others between two looks that are heard; more are the log's to tell. */
+const MOST_AT_ONCE = 2_000;
+/** Ids remembered so that nothing is heard twice. */
+const REMEMBERED = 3 * MOST_AT_ONCE;
+/** Requests are stored when they end, in no strict order: after so many known ones in a row the rest is known too. */
+const KNOWN_IN_A_ROW = 64;
+
+/**
+ * @param options.startedAt ISO 8601, now: of other processes, only what began later is heard
+ * @param options.since ISO 8601: what was stored from then on is heard first; absent: nothing of it
+ * @param options.lookMs how often others' requests are looked for; default 5 s
+ */
+export function followRequests(
+  store: OptimizerStore,
+  listener: RequestListener,
+  options: { readonly startedAt: string; readonly since?: string; readonly lookMs?: number },
+): Followed {
+  const { startedAt } = options;
+  const heard = new Set<string>();
+  let isStopped = false;
+  const hear = (request: RequestRecord): boolean => {
+    if (isStopped || heard.has(request.id)) return false;
+    heard.add(request.id);
+    if (heard.size > REMEMBERED) heard.delete(heard.values().next().value as string);
+    listener(request);
+    return true;
+  };
+  const forget = onAppend(store, hear);
+
+  const catchUp = async (since: string): Promise<void> => {
+    for await (const request of store.requests({ since })) hear(request);
+  };
+  // Not asked for by time: a log of files would be read to its beginning for it.
+  const look = async (): Promise<void> => {
+    const unheard: RequestRecord[] = [];
+    let known = 0;
+    for await (const request of store.requests({ newestFirst: true, limit: MOST_AT_ONCE })) {
+      const isKnown = heard.has(request.id) || request.at < startedAt;
+      known = isKnown ? known + 1 : 0;
+      if (known >= KNOWN_IN_A_ROW || isStopped) break;
+      if (!isKnown) unheard.push(request);
+    }
+    for (const request of unheard.reverse()) hear(request);
+  };
+
+  let looking: Promise<void> | null = null;
+  const once = (work: Promise<void>): Promise<void> => {
+    // A store that cannot be read says so itself, and is asked again.
+    looking = work
+      .catch(() => {})
+      .finally(() => {
+        looking = null;
+      });
+    return looking;
+  };
+  const caughtUp = options.since === undefined ? Promise.resolve() : once(catchUp(options.since));
+  const timer = store.abilities.sharedByProcesses
+    ? setInterval(() => looking ?? once(look()), options.lookMs ?? LOOK_MS)
+    : undefined;
+  timer?.unref();
+  return {
+    caughtUp,
+    stop: () => {
+      isStopped = true;
+      forget();
+      clearInterval(timer);
+    },
+  };
+}

@@ -1,0 +1,189 @@
+/**
+ * How calls went in the last minutes, hours and days: all of them, by model, and by model and template. Fed with
+ * requests as they are recorded; a request costs it about a microsecond, and its memory is bounded.
+ */
+import { OptimizerError } from "../errors.js";
+import type { RequestRecord } from "../records.js";
+import type { OptimizerStore } from "../storage/store.js";
+import { followRequests } from "./followRequests.js";
+import { pointOf } from "./point.js";
+import { type Last, Rings, type Span } from "./rings.js";
+import { bucketsOf, type MonitorFigures } from "./tally.js";
+
+export interface MonitorOptions {
+  /** Milliseconds since 1970. Default `Date.now`. */
+  readonly now?: () => number;
+  /** Memory for figures; what was not called for longest is forgotten beyond it. Default 12 MiB. */
+  readonly maxBytes?: number;
+  /** Requests kept whole, without text, the newest; anomalies are searched in them. Default 1,000. */
+  readonly recent?: number;
+}
+
+/** Calls of one model, or of one template of it. */
+export interface MonitorScope {
+  readonly model?: string;
+  readonly templateId?: string;
+}
+
+const DEFAULT_BYTES = 12 * 2 ** 20;
+const DEFAULT_RECENT = 1_000;
+/** Keys of the map and the map's own entry. */
+const SERIES_BYTES = 400;
+/** All calls: never forgotten. */
+const ALL = "";
+/** Between a model and its template: no model's name holds it. */
+const SEPARATOR = "\0";
+
+/**
+ * @example
+ * const monitor = new Monitor();
+ * await monitor.follow(model.store);
+ * monitor.figures({ minutes: 15 }).responseMs?.p90;
+ * monitor.figures({ hours: 24 }, { model: "qwen3:8b" }).tokensPerSecond?.p50;
+ */
+export class Monitor {
+  private readonly now: () => number;
+  private readonly maxBytes: number;
+  private readonly series = new Map<string, Rings>([[ALL, new Rings()]]);
+  private readonly newest: (RequestRecord | undefined)[];
+  private readonly listeners = new Set<(request: RequestRecord) => void>();
+  private taken = 0;
+  private used = 0;
+  private left = 0;
+  private gone = 0;
+
+  /** @throws {@link OptimizerError} `OPTION_INVALID` */
+  constructor(options: MonitorOptions = {}) {
+    const { now = Date.now, maxBytes = DEFAULT_BYTES, recent = DEFAULT_RECENT } = options;
+    checkWhole("maxBytes", maxBytes);
+    checkWhole("recent", recent);
+    this.now = now;
+    this.maxBytes = maxBytes;
+    this.newest = new Array<RequestRecord | undefined>(recent);
+  }
+
+  /**
+   * Takes in one request. One whose time or duration cannot be true (negative, not a number, the future's) is
+   * refused and counted.
+   *
+   * @returns false when it was refused
+   */
+  record(request: RequestRecord): boolean {
+    const point = pointOf(request, this.now());
+    if (point === null) {
+      this.left++;
+      return false;
+    }
+    const buckets = bucketsOf(point);
+    const keys = [ALL, point.model];
+    if (point.templateId !== null) keys.push(point.model + SEPARATOR + point.templateId);
+    for (const key of keys) {
+      const rings = this.ringsOf(key);
+      const before = rings.bytes;
+      rings.add(point, buckets);
+      this.used += rings.bytes - before;
+    }
+    if (this.used > this.maxBytes) this.forget();
+    if (this.newest.length > 0) this.newest[this.taken++ % this.newest.length] = withoutText(request);
+    for (const listener of this.listeners) listener(request);
+    return true;
+  }
+
+  /**
+   * Takes in what is appended to a store from now on, by this process at once, by others of a shared store within
+   * seconds; and before that, what it already holds of the last days.
+   *
+   * @param options.days how much of what is stored is read first; default 0
+   * @returns ends it; resolves when what is stored was read
+   */
+  async follow(store: OptimizerStore, options: { readonly days?: number } = {}): Promise<() => void> {
+    const { days = 0 } = options;
+    const now = this.now();
+    const { caughtUp, stop } = followRequests(store, (request) => this.record(request), {
+      startedAt: new Date(now).toISOString(),
+      ...(days > 0 && { since: new Date(now - days * 86_400_000).toISOString() }),
+    });
+    await caughtUp;
+    return stop;
+  }
+
+  /** Figures of the last minutes, hours or days. */
+  figures(last: Last, scope: MonitorScope = {}): MonitorFigures {
+    return (this.series.get(keyOf(scope)) ?? new Rings()).sum(last, this.now());
+  }
+
+  /** The same by minute, hour or day, oldest first; those without calls are left out. */
+  spans(last: Last, scope: MonitorScope = {}): readonly Span[] {
+    return (this.series.get(keyOf(scope)) ?? new Rings()).spans(last, this.now());
+  }
+
+  /** Models and templates that there are figures of. */
+  scopes(): readonly MonitorScope[] {
+    return [...this.series.keys()]
+      .filter((key) => key !== ALL)
+      .map((key) => {
+        const [model, templateId] = key.split(SEPARATOR);
+        return { model, ...(templateId !== undefined && { templateId }) };
+      });
+  }
+
+  /** The newest requests, oldest first. */
+  recent(): readonly RequestRecord[] {
+    const { length } = this.newest;
+    const from = Math.max(0, this.taken - length);
+    return Array.from({ length: this.taken - from }, (_, index) => this.newest[(from + index) % length]!);
+  }
+
+  /** Calls a listener with each request that was taken in. Returns the function that ends it. */
+  subscribe(listener: (request: RequestRecord) => void): () => void {
+    const added = (request: RequestRecord): void => listener(request);
+    this.listeners.add(added);
+    return () => void this.listeners.delete(added);
+  }
+
+  /** The monitor itself: memory in bytes, requests refused, models and templates forgotten. */
+  get state(): { readonly bytes: number; readonly refused: number; readonly forgotten: number } {
+    return { bytes: this.used, refused: this.left, forgotten: this.gone };
+  }
+
+  /** The figures of a key, which is the latest used from now on. */
+  private ringsOf(key: string): Rings {
+    const known = this.series.get(key);
+    if (known && key === ALL) return known;
+    const rings = known ?? new Rings();
+    if (known) this.series.delete(key);
+    else this.used += SERIES_BYTES;
+    this.series.set(key, rings);
+    return rings;
+  }
+
+  private forget(): void {
+    for (const [key, rings] of this.series) {
+      if (this.used <= 0.9 * this.maxBytes) return;
+      if (key === ALL) continue;
+      this.series.delete(key);
+      this.used -= rings.bytes + SERIES_BYTES;
+      this.gone++;
+    }
+  }
+}
+
+function keyOf({ model, templateId }: MonitorScope): string {
+  if (model === undefined) return ALL;
+  return templateId === undefined ? model : model + SEPARATOR + templateId;
+}
+
+function withoutText(request: RequestRecord): RequestRecord {
+  if (!request.text) return request;
+  const { text: _text, ...rest } = request;
+  return rest;
+}
+
+function checkWhole(name: string, value: number): void {
+  if (Number.isSafeInteger(value) && value >= 0) return;
+  throw new OptimizerError({
+    code: "OPTION_INVALID",
+    message: `${name} is ${value}`,
+    remedy: "Give a whole number, 0 or more.",
+  });
+}

@@ -1,0 +1,109 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import type { Anomaly } from "../../src/analysis/types.js";
+import { type AlertState, alertStep, NO_ALERTS } from "../../src/monitor/alertState.js";
+
+const MINUTE = 60_000;
+const QUIET = 15 * MINUTE;
+const iso = (ms: number) => new Date(ms).toISOString();
+
+function anomaly(seenAt: number, fields: Partial<Anomaly> = {}): Anomaly {
+  return {
+    key: "spike qwen3:8b",
+    kind: "spike",
+    metric: "responseMs",
+    group: { serverId: "s", model: "qwen3:8b", templateId: null },
+    at: iso(seenAt),
+    noticedAt: iso(seenAt),
+    requestId: null,
+    expected: 100,
+    found: 900,
+    ratio: 9,
+    direction: "worse",
+    score: 12,
+    cause: null,
+    text: "A call took 9 times as long as usual.",
+    ...fields,
+  };
+}
+
+function step(state: AlertState, found: readonly Anomaly[], now: number) {
+  return alertStep(state, found, now, QUIET);
+}
+
+test("a spike is told once, its repeats are counted, and it is over after the quiet time", () => {
+  const first = step(NO_ALERTS, [anomaly(0)], 0);
+  const second = step(first.state, [anomaly(MINUTE)], MINUTE);
+  const early = step(second.state, [], QUIET);
+  const end = step(early.state, [], QUIET + MINUTE);
+
+  expect(first.alerts.map(({ type }) => type)).toEqual(["raised"]);
+  expect(second.alerts).toEqual([]);
+  expect(early.alerts).toEqual([]);
+  expect(end.alerts).toMatchObject([{ type: "recovered", repeats: 1 }]);
+});
+
+test("a change stays open until the level is back", () => {
+  const change = anomaly(0, { key: "change", kind: "change" });
+  const back = anomaly(3 * QUIET, { key: "change back", kind: "change", direction: "better" });
+  const raised = step(NO_ALERTS, [change], 0);
+  const later = step(raised.state, [], 2 * QUIET);
+  const over = step(later.state, [back], 3 * QUIET);
+
+  expect(later.alerts).toEqual([]);
+  expect(over.alerts).toMatchObject([{ type: "recovered", anomaly: { key: "change" } }]);
+  expect(over.state.open.size).toBe(0);
+});
+
+test("a better level of another group ends nothing", () => {
+  const change = anomaly(0, { key: "change", kind: "change" });
+  const group = { serverId: "s", model: "other", templateId: null };
+  const other = anomaly(1, { key: "x", kind: "change", direction: "better", group });
+  const raised = step(NO_ALERTS, [change], 0);
+
+  expect(step(raised.state, [other], MINUTE).alerts).toEqual([]);
+});
+
+test("a level that has stayed for a day is the usual one", () => {
+  const raised = step(NO_ALERTS, [anomaly(0, { kind: "memoryGrowth" })], 0);
+
+  expect(step(raised.state, [], 24 * 60 * MINUTE - 1).alerts).toEqual([]);
+  expect(step(raised.state, [], 24 * 60 * MINUTE).alerts).toMatchObject([{ type: "recovered" }]);
+});
+
+test("a change for the better alone is no alert", () => {
+  expect(step(NO_ALERTS, [anomaly(0, { direction: "better" })], 0).alerts).toEqual([]);
+});
+
+test("however findings come and go, a key is told at most once in a quiet time, and ends once for each beginning", () => {
+  const keys = fc.array(fc.constantFrom("a", "b", "c"), { maxLength: 3 });
+  const steps = fc.array(fc.tuple(fc.integer({ min: 0, max: QUIET }), keys), { maxLength: 40 });
+  fc.assert(
+    fc.property(steps, (list) => {
+      let state = NO_ALERTS;
+      let now = 0;
+      const told = new Map<string, { readonly type: string; readonly at: number }[]>();
+      for (const [pause, found] of list) {
+        now += pause;
+        const next = step(
+          state,
+          found.map((key) => anomaly(now, { key })),
+          now,
+        );
+        state = next.state;
+        for (const { type, anomaly: about } of next.alerts) {
+          told.set(about.key, [...(told.get(about.key) ?? []), { type, at: now }]);
+        }
+      }
+      for (const events of told.values()) {
+        expect(events.map(({ type }) => type)).toEqual(
+          events.map((_, index) => (index % 2 === 0 ? "raised" : "recovered")),
+        );
+        const raised = events.filter(({ type }) => type === "raised").map(({ at }) => at);
+        for (const [index, at] of raised.slice(1).entries()) {
+          expect(at - raised[index]!).toBeGreaterThanOrEqual(QUIET);
+        }
+      }
+    }),
+  );
+});

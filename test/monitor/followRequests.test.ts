@@ -1,0 +1,56 @@
+import { expect, test, vi } from "vitest";
+import { followRequests } from "../../src/monitor/followRequests.js";
+import type { RequestRecord } from "../../src/records.js";
+import { memoryStore } from "../../src/storage/memory.js";
+import { temporaryFolders } from "../storage/temporaryFolder.js";
+import { call } from "./calls.js";
+
+const folders = temporaryFolders();
+
+test("a call of this process is heard at once, and once", async () => {
+  const store = memoryStore();
+  const heard: string[] = [];
+  const { stop } = followRequests(store, ({ id }) => heard.push(id), { startedAt: new Date().toISOString() });
+  const request = call(Date.now());
+  void store.append(request);
+
+  expect(heard).toEqual([request.id]);
+  void store.append(request);
+  expect(heard).toHaveLength(1);
+  stop();
+  await store.close();
+});
+
+test("calls of another process on the same folder are heard within a look, oldest first", async () => {
+  const folder = await folders.make();
+  const own = folders.open(folder);
+  const other = folders.open(folder);
+  await other.append(call(Date.now() - 60_000, { id: "before" }));
+  const heard: string[] = [];
+  const startedAt = new Date().toISOString();
+  const { stop } = followRequests(own, ({ id }) => heard.push(id), { startedAt, lookMs: 20 });
+  await own.append(call(Date.now(), { id: "own" }));
+  for (const id of ["one", "two", "three"]) await other.append(call(Date.now(), { id }));
+
+  await vi.waitFor(() => expect(heard).toEqual(["own", "one", "two", "three"]), 5_000);
+  stop();
+});
+
+test("a store that cannot be read is followed all the same", async () => {
+  const store = memoryStore();
+  const heard: RequestRecord[] = [];
+  store.requests = async function* () {
+    yield* [];
+    throw new Error("away");
+  };
+  const { caughtUp, stop } = followRequests(store, (request) => heard.push(request), {
+    startedAt: new Date().toISOString(),
+    since: "2020-01-01T00:00:00Z",
+  });
+  await caughtUp;
+  await store.append(call(Date.now()));
+
+  expect(heard).toHaveLength(1);
+  stop();
+  await store.close();
+});

@@ -1,0 +1,169 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { Monitor } from "../../src/monitor/index.js";
+import { memoryStore } from "../../src/storage/memory.js";
+import { call, lognormal, NOON, seeded } from "./calls.js";
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+function monitorAt(now: number, options = {}): Monitor {
+  return new Monitor({ now: () => now, ...options });
+}
+
+describe("figures", () => {
+  test("are of the last minutes, hours or days", () => {
+    const monitor = monitorAt(NOON);
+    for (const ago of [0, 5 * MINUTE, 3 * HOUR, 2 * DAY]) monitor.record(call(NOON - ago));
+
+    expect(monitor.figures({ minutes: 1 }).calls).toBe(1);
+    expect(monitor.figures({ minutes: 15 }).calls).toBe(2);
+    expect(monitor.figures({ hours: 4 }).calls).toBe(3);
+    expect(monitor.figures({ days: 7 }).calls).toBe(4);
+  });
+
+  test("are told by model and by template", () => {
+    const monitor = monitorAt(NOON);
+    monitor.record(call(NOON, { model: "small", templateId: "a", totalMs: 100 }));
+    monitor.record(call(NOON, { model: "small", templateId: "b", totalMs: 400 }));
+    monitor.record(call(NOON, { model: "large", templateId: null, totalMs: 9_000 }));
+
+    expect(monitor.figures({ hours: 1 }, { model: "small" }).calls).toBe(2);
+    const { responseMs } = monitor.figures({ hours: 1 }, { model: "small", templateId: "b" });
+    expect(Math.abs(responseMs!.p50 / 400 - 1)).toBeLessThan(0.0245);
+    expect(monitor.figures({ hours: 1 }, { model: "none" })).toMatchObject({ calls: 0, responseMs: null });
+    expect(monitor.scopes()).toEqual([
+      { model: "small", templateId: "a" },
+      { model: "small" },
+      { model: "small", templateId: "b" },
+      { model: "large" },
+    ]);
+  });
+
+  test("hold percentiles of time and speed at most 2.4 % off, volume, errors, tokens and the machine", () => {
+    const random = seeded(3);
+    const monitor = monitorAt(NOON);
+    const times: number[] = [];
+    for (let index = 0; index < 5_000; index++) {
+      const totalMs = lognormal(random, 1_500, 0.5);
+      times.push(totalMs);
+      const host = { cpuPercent: index % 100, memoryUsedBytes: 1e9, memoryTotalBytes: 4e9 };
+      monitor.record(call(NOON - index, { totalMs, host, outputTokens: 10, outputMs: 20_000 }));
+    }
+    monitor.record(call(NOON, { error: "SERVER_BUSY", totalMs: 1, outputTokens: null }));
+    times.sort((a, b) => a - b);
+    const figures = monitor.figures({ minutes: 5 });
+
+    expect(figures.responseMs!.p90 / times[4_499]!).toBeCloseTo(1, 1);
+    expect(Math.abs(figures.responseMs!.p99 / times[4_949]! - 1)).toBeLessThan(0.0245);
+    expect(figures.tokensPerSecond!.p50).toBeCloseTo(0.5, 1);
+    expect(figures).toMatchObject({ calls: 5_001, errors: 1, outputTokens: 50_000 });
+    expect(figures.cpuPercent).toEqual({ mean: 49.5, most: 99 });
+    expect(figures.memoryPercent).toEqual({ mean: 25, most: 25 });
+  });
+
+  test("come by span of time for a chart", () => {
+    const monitor = monitorAt(NOON);
+    monitor.record(call(NOON - 2 * HOUR));
+    monitor.record(call(NOON - HOUR));
+    monitor.record(call(NOON - HOUR));
+
+    const spans = monitor.spans({ hours: 24 });
+    expect(spans.map(({ from, calls }) => [from, calls])).toEqual([
+      ["2025-06-18T10:00:00.000Z", 1],
+      ["2025-06-18T11:00:00.000Z", 2],
+    ]);
+  });
+
+  test("of any order of arrival are the same", () => {
+    const ages = fc.array(fc.integer({ min: 0, max: 40 * DAY }), { maxLength: 60 });
+    fc.assert(
+      fc.property(ages, (list) => {
+        const sorted = monitorAt(NOON);
+        const arriving = monitorAt(NOON);
+        for (const age of [...list].sort((a, b) => b - a)) sorted.record(call(NOON - age));
+        for (const age of list) arriving.record(call(NOON - age));
+
+        for (const last of [{ minutes: 60 }, { hours: 48 }, { days: 31 }]) {
+          expect(arriving.figures(last)).toEqual(sorted.figures(last));
+        }
+      }),
+      { numRuns: 30 },
+    );
+  });
+});
+
+describe("memory", () => {
+  test("stays bounded however many templates there are, and all calls are still counted", () => {
+    const monitor = monitorAt(NOON, { maxBytes: 2_000_000, recent: 10 });
+    for (let index = 0; index < 20_000; index++) {
+      monitor.record(call(NOON - (index % 1_000) * 40, { templateId: `t${index % 5_000}` }));
+    }
+
+    expect(monitor.state.bytes).toBeLessThanOrEqual(2_000_000);
+    expect(monitor.state.forgotten).toBeGreaterThan(0);
+    expect(monitor.figures({ hours: 24 }).calls).toBe(20_000);
+  });
+
+  test("is given back by spans that a newer one replaced", () => {
+    let now = NOON;
+    const monitor = new Monitor({ now: () => now, recent: 0 });
+    const held = () => {
+      for (let minute = 0; minute < 60; minute++, now += MINUTE) monitor.record(call(now));
+      return monitor.state.bytes;
+    };
+    const first = held();
+    for (let hour = 0; hour < 100 * 24; hour++, now += HOUR) monitor.record(call(now));
+
+    expect(held()).toBeLessThan(3 * first);
+  });
+
+  test("holds the newest requests, oldest first, without their text", () => {
+    const monitor = monitorAt(NOON, { recent: 3 });
+    for (const id of ["a", "b", "c", "d", "e"]) {
+      monitor.record(call(NOON, { id, text: { prompt: "secret", reply: "secret" } }));
+    }
+
+    expect(monitor.recent().map(({ id }) => id)).toEqual(["c", "d", "e"]);
+    expect(JSON.stringify(monitor.recent())).not.toContain("secret");
+  });
+});
+
+test("what cannot be true is refused and counted", () => {
+  const monitor = monitorAt(NOON);
+
+  expect(monitor.record(call(NOON, { totalMs: Number.NaN }))).toBe(false);
+  expect(monitor.state.refused).toBe(1);
+  expect(monitor.figures({ days: 1 }).calls).toBe(0);
+});
+
+test("a bound that is no whole number is refused", () => {
+  expect(() => new Monitor({ maxBytes: -1 })).toThrow(expect.objectContaining({ code: "OPTION_INVALID" }));
+});
+
+test("listeners hear what was taken in until they leave", () => {
+  const monitor = monitorAt(NOON);
+  const heard: string[] = [];
+  const stop = monitor.subscribe(({ id }) => heard.push(id));
+  monitor.record(call(NOON, { id: "first" }));
+  monitor.record(call(NOON, { id: "refused", totalMs: -1 }));
+  stop();
+  monitor.record(call(NOON, { id: "late" }));
+
+  expect(heard).toEqual(["first"]);
+});
+
+test("a followed store tells what it held and what comes", async () => {
+  const store = memoryStore({ now: () => NOON });
+  await store.append(call(NOON - 2 * DAY));
+  await store.append(call(NOON - 9 * DAY));
+  const monitor = monitorAt(NOON);
+  const stop = await monitor.follow(store, { days: 7 });
+  await store.append(call(NOON));
+  stop();
+  await store.append(call(NOON));
+
+  expect(monitor.figures({ days: 31 }).calls).toBe(2);
+  await store.close();
+});
