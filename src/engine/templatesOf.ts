@@ -72,8 +72,13 @@ export class Templates {
     statistics: CallStatistics,
     at: Date,
   ): string | null {
-    const { id, changes, evicted } = index.observe(head, match, statistics, at);
+    const { id, changes, merged, evicted } = index.observe(head, match, statistics, at);
+    for (const { from, into } of merged) {
+      const counts = this.store.get("templates", from)?.counts;
+      if (counts) void this.store.merge("templates", { id: into, counts });
+    }
     for (const change of changes) void this.store.merge("templates", change);
+    this.remove(merged.map(({ from }) => from));
     this.remove(evicted);
     return id;
   }

@@ -7,6 +7,9 @@ import type { PrefixFingerprints } from "./fingerprint.js";
 /** Votes are bounded, so that the majority follows a template that changes. */
 const STRONGEST_VOTE = 31;
 
+/** No group: of a slot without this window. */
+const NOT_COMPARED = -2;
+
 /** A slot found, its distance in bits, and the index of the window compared. */
 export interface Hit {
   readonly slot: number;
@@ -25,8 +28,8 @@ export class FingerprintTable {
   private groups = new Int32Array(0);
   /** Windows present, one bit each. */
   private present = new Uint8Array(0);
-  /** Windows present up to the working one: those that are compared. */
-  private compared = new Uint8Array(0);
+  /** By window: the slot's group where it is compared, up to its working window. One load tells a scan both. */
+  private compared: Int32Array[];
   private readonly working: number[] = [];
 
   constructor(
@@ -36,6 +39,7 @@ export class FingerprintTable {
     this.wordCount = bits / 32;
     this.words = Array.from({ length: windowCount }, () => new Int32Array(0));
     this.votes = Array.from({ length: windowCount }, () => new Int8Array(0));
+    this.compared = Array.from({ length: windowCount }, () => new Int32Array(0));
   }
 
   /** Adds a slot that is compared within `group`, without fingerprints yet. */
@@ -55,9 +59,9 @@ export class FingerprintTable {
     for (let window = 0; window < this.windowCount; window++) {
       this.words[window]!.copyWithin(slot * wordCount, last * wordCount, (last + 1) * wordCount);
       this.votes[window]!.copyWithin(slot * bits, last * bits, (last + 1) * bits);
+      this.compared[window]![slot] = this.compared[window]![last]!;
     }
-    for (const column of [this.groups, this.present, this.compared, this.working])
-      column[slot] = column[last]!;
+    for (const column of [this.groups, this.present, this.working]) column[slot] = column[last]!;
     this.working.pop();
   }
 
@@ -105,7 +109,9 @@ export class FingerprintTable {
   setWorking(slot: number, window: number): void {
     this.working[slot] = window;
     this.present[slot]! &= (4 << window) - 1;
-    this.compared[slot] = this.present[slot]! & ((2 << window) - 1);
+    for (const [index, groups] of this.compared.entries()) {
+      groups[slot] = index <= window && this.has(slot, index) ? this.groups[slot]! : NOT_COMPARED;
+    }
   }
 
   group(slot: number): number {
@@ -127,7 +133,7 @@ export class FingerprintTable {
   /** The largest window of one slot within its threshold. */
   hit(slot: number, prints: PrefixFingerprints, thresholds: readonly number[]): Hit | null {
     for (let window = prints.covered - 1; window >= 0; window--) {
-      if (((this.compared[slot]! >> window) & 1) === 0) continue;
+      if (this.compared[window]![slot] === NOT_COMPARED) continue;
       const distance = this.distance(slot, window, prints);
       if (distance <= thresholds[window]!) return { slot, window, distance };
     }
@@ -137,29 +143,41 @@ export class FingerprintTable {
   /** The nearest slot of a group at the largest window at which any is within the threshold. */
   nearest(group: number, prints: PrefixFingerprints, thresholds: readonly number[]): Hit | null {
     for (let window = prints.covered - 1; window >= 0; window--) {
-      const hit = this.scan(group, window, prints, thresholds[window]!);
+      const words = prints.words.subarray(window * this.wordCount);
+      const hit = this.scan(group, window, words, thresholds[window]!, -1);
       if (hit !== null) return hit;
     }
     return null;
   }
 
+  /** The slot of the same group whose fingerprint of a window is nearest to this one's, within the threshold. */
+  nearestTo(slot: number, window: number, threshold: number): Hit | null {
+    return this.scan(this.groups[slot]!, window, this.read(slot, window), threshold, slot);
+  }
+
   /**
-   * One window of {@link nearest}: 5 ns a slot. Nearly nine of ten unrelated fingerprints are too far after
-   * their first 64 bits; words in locals, since a loop over them takes 7 ns.
+   * 5 ns a slot. Nearly nine of ten unrelated fingerprints are too far after their first 64 bits; words in locals,
+   * since a loop over them takes 7 ns, and one load to tell that a slot is not compared, since two take 9.
    */
-  private scan(group: number, window: number, prints: PrefixFingerprints, threshold: number): Hit | null {
-    const { groups, compared, size, wordCount } = this;
-    const words = this.words[window]!;
-    const [word0, word1, word2, word3] = prints.words.subarray(window * wordCount);
-    const mask = 1 << window;
+  private scan(
+    group: number,
+    window: number,
+    words: Int32Array,
+    threshold: number,
+    except: number,
+  ): Hit | null {
+    const { size, wordCount } = this;
+    const compared = this.compared[window]!;
+    const table = this.words[window]!;
+    const [word0, word1, word2, word3] = words;
     let nearest = -1;
     let best = threshold + 1;
     for (let slot = 0, at = 0; slot < size; slot++, at += wordCount) {
-      if ((compared[slot]! & mask) === 0 || groups[slot] !== group) continue;
-      let distance = popcount(words[at]! ^ word0!, words[at + 1]! ^ word1!);
+      if (compared[slot] !== group) continue;
+      let distance = popcount(table[at]! ^ word0!, table[at + 1]! ^ word1!);
       if (distance >= best) continue;
-      if (wordCount === 4) distance += popcount(words[at + 2]! ^ word2!, words[at + 3]! ^ word3!);
-      if (distance < best) {
+      if (wordCount === 4) distance += popcount(table[at + 2]! ^ word2!, table[at + 3]! ^ word3!);
+      if (distance < best && slot !== except) {
         best = distance;
         nearest = slot;
       }
@@ -181,7 +199,7 @@ export class FingerprintTable {
     this.votes = this.votes.map((old) => grown(old, new Int8Array(capacity * this.bits)));
     this.groups = grown(this.groups, new Int32Array(capacity));
     this.present = grown(this.present, new Uint8Array(capacity));
-    this.compared = grown(this.compared, new Uint8Array(capacity));
+    this.compared = this.compared.map((old) => grown(old, new Int32Array(capacity)));
   }
 }
 

@@ -40,6 +40,8 @@ export interface TemplateObservation {
   readonly id: string | null;
   /** To be merged into the store: the task's, its system prompt's, or its length bucket's. */
   readonly changes: readonly TemplateChange[];
+  /** Templates that turned out to be one: what the store counted of `from` goes to `into`, and `from` goes. */
+  readonly merged: readonly { readonly from: string; readonly into: string }[];
   /** To be removed from the store. */
   readonly evicted: readonly string[];
 }
@@ -56,6 +58,11 @@ const STORED_VOTES = 8;
  * 40 of 128 bits texts that share half of their words fall into one template.
  */
 const FEWEST_COMPARED = 8_192;
+/**
+ * The same for the tasks behind one system prompt, which are compared among themselves only: 32 of 128 bits instead of
+ * 27, so that of ten tasks of 40 words with a slot of 5, each seen ten times, 10 templates are left and not 19.
+ */
+const FEWEST_BEHIND = 64;
 const DAY_MS = 86_400_000;
 
 /** What the index knows of a slot of its table beside the fingerprints. */
@@ -98,10 +105,12 @@ export class TemplateIndex {
   /** Group of the tasks behind a system prompt, by its template's id. */
   private readonly groups = new Map<string, number>();
   private nextGroup = NO_SYSTEM_GROUP + 1;
+  /** Templates by group. */
+  private readonly sizes = new Map<number, number>();
   private unconfirmed = 0;
   private readonly within: Float64Array;
-  private thresholdsFor = 0;
-  private thresholds: readonly number[] = [];
+  /** By window, for a number of comparisons. */
+  private readonly thresholds = new Map<number, readonly number[]>();
 
   /** @throws OptimizerError `OPTION_INVALID` */
   constructor(options: TemplateOptions) {
@@ -142,7 +151,7 @@ export class TemplateIndex {
     const hit = task ?? system;
     if (hit === null) return null;
     const { id, scope, systemId, observations } = this.entries[hit.slot]!;
-    const byChance = this.within[hit.distance]! * this.comparisons();
+    const byChance = this.within[hit.distance]! * this.comparisons(this.table.group(hit.slot));
     return {
       templateId: id,
       scope,
@@ -166,6 +175,7 @@ export class TemplateIndex {
     const { system, task } = this.locate(head, match);
     const changes: TemplateChange[] = [];
     const evicted: string[] = [];
+    const merged: { from: string; into: string }[] = [];
     let id: string | null = null;
     let systemId: string | null = null;
     const visit = (scope: TemplateMatch["scope"], hit: Hit | null, prints: PrefixFingerprints): string => {
@@ -176,6 +186,14 @@ export class TemplateIndex {
       } else {
         entry = this.entries[hit.slot]!;
         this.learn(hit, prints);
+        const twin = this.twinOf(entry, hit.window);
+        if (twin) {
+          const [into, from] = twin.observations > entry.observations ? [twin, entry] : [entry, twin];
+          this.remove(from.id);
+          this.count(into, into.observations + from.observations);
+          merged.push({ from: from.id, into: into.id });
+          entry = into;
+        }
       }
       this.count(entry, entry.observations + 1);
       entry.lastSeenMs = at.getTime();
@@ -187,7 +205,7 @@ export class TemplateIndex {
       if (head.user !== null) id = visit("task", task, head.user);
     }
     if (system === null && task === null) changes.push(this.lengthChange(head, statistics, at));
-    return { id, changes, evicted };
+    return { id, changes, merged, evicted };
   }
 
   /**
@@ -210,20 +228,22 @@ export class TemplateIndex {
     return stale.flatMap(({ id }) => this.remove(id));
   }
 
-  /** Fingerprints that one prompt may be compared with: templates, in powers of two, times windows. */
-  private comparisons(): number {
-    const templates = 2 ** Math.ceil(Math.log2(Math.max(FEWEST_COMPARED, this.size)));
+  /** Fingerprints that a prompt of this group may be compared with: templates, in powers of two, times windows. */
+  private comparisons(group: number): number {
+    const fewest = group > NO_SYSTEM_GROUP ? FEWEST_BEHIND : FEWEST_COMPARED;
+    const templates = 2 ** Math.ceil(Math.log2(Math.max(fewest, this.sizes.get(group) ?? 0)));
     return templates * this.settings.windows.length;
   }
 
-  private currentThresholds(): readonly number[] {
-    const comparisons = this.comparisons();
-    if (comparisons === this.thresholdsFor) return this.thresholds;
-    const { thresholds, windows, falseMatchRate } = this.settings;
+  private thresholdsOf(group: number): readonly number[] {
+    const comparisons = this.comparisons(group);
+    const known = this.thresholds.get(comparisons);
+    if (known) return known;
+    const { thresholds: given, windows, falseMatchRate } = this.settings;
     const derived = largestDistance(this.within, falseMatchRate, comparisons);
-    this.thresholdsFor = comparisons;
-    this.thresholds = windows.map((window) => thresholds?.[window] ?? derived);
-    return this.thresholds;
+    const thresholds = windows.map((window) => given?.[window] ?? derived);
+    this.thresholds.set(comparisons, thresholds);
+    return thresholds;
   }
 
   private locate(head: PromptHead, known: TemplateMatch | null): Location {
@@ -236,7 +256,7 @@ export class TemplateIndex {
 
   private find(group: number, prints: PrefixFingerprints | null, knownId?: string | null): Hit | null {
     if (prints === null) return null;
-    const thresholds = this.currentThresholds();
+    const thresholds = this.thresholdsOf(group);
     const slot = this.slots.get(knownId ?? "");
     const known =
       slot !== undefined && this.table.group(slot) === group
@@ -264,6 +284,7 @@ export class TemplateIndex {
     const slot = this.table.insert(group, workingWindow);
     this.entries[slot] = entry;
     this.slots.set(entry.id, slot);
+    this.sizes.set(group, (this.sizes.get(group) ?? 0) + 1);
     if (entry.observations < 2) this.unconfirmed++;
     return slot;
   }
@@ -303,7 +324,8 @@ export class TemplateIndex {
       entry.consistent = 0;
     } else if (window === working && larger < prints.covered) {
       const holds =
-        table.has(slot, larger) && table.distance(slot, larger, prints) <= this.currentThresholds()[larger]!;
+        table.has(slot, larger) &&
+        table.distance(slot, larger, prints) <= this.thresholdsOf(table.group(slot))[larger]!;
       if (holds) table.vote(slot, larger, prints);
       else table.set(slot, larger, prints.words, (larger * this.settings.bits) / 32, 1);
       entry.consistent = holds ? entry.consistent + 1 : 0;
@@ -312,6 +334,18 @@ export class TemplateIndex {
         entry.consistent = 0;
       }
     }
+  }
+
+  /**
+   * Another task whose fingerprint lies within the threshold, now that a vote moved this one's: the first prompts of
+   * a task with a long slot may look like two tasks, their majorities no longer do.
+   */
+  private twinOf(entry: Entry, window: number): Entry | null {
+    if (entry.scope !== "task") return null;
+    const slot = this.slots.get(entry.id)!;
+    const group = this.table.group(slot);
+    const twin = this.table.nearestTo(slot, window, this.thresholdsOf(group)[window]!);
+    return twin === null ? null : this.entries[twin.slot]!;
   }
 
   private count(entry: Entry, observations: number): void {
@@ -343,6 +377,8 @@ export class TemplateIndex {
     if (slot === undefined) return [];
     const entry = this.entries[slot]!;
     this.count(entry, 2);
+    const group = this.table.group(slot);
+    this.sizes.set(group, this.sizes.get(group)! - 1);
     this.table.remove(slot);
     const last = this.entries.pop()!;
     if (last !== entry) {

@@ -107,6 +107,42 @@ describe("TemplateIndex", () => {
     expect(templates.size).toBe(11);
   });
 
+  it("merges what looked like two tasks until their majorities met", () => {
+    for (let seed = 0; seed < 10; seed++) {
+      const corpus = corpusOf(seed);
+      const templates = index();
+      const system = corpus.prose(120).join(" ");
+      const tasks = Array.from({ length: 10 }, () => corpus.template(40, { at: 20, words: 5 }));
+      const seen = new Set<string | null>();
+      const gone = new Set<string>();
+      for (let round = 0; round < 10; round++) {
+        for (const fill of tasks) {
+          const observed = see(templates, chat(system, fill()));
+          seen.add(observed.id);
+          for (const { from, into } of observed.merged) {
+            gone.add(from);
+            expect(templates.has(from)).toBe(false);
+            expect(templates.has(into)).toBe(true);
+          }
+        }
+      }
+      expect([...seen].filter((id) => !gone.has(id!)).length, `seed ${seed}`).toBe(10);
+      expect(templates.size).toBe(11);
+    }
+  });
+
+  it("keeps different tasks behind one system prompt apart that share a third of their words", () => {
+    const corpus = corpusOf(17);
+    const templates = index();
+    const system = corpus.prose(120).join(" ");
+    const shared = corpus.prose(14).join(" ");
+    const tasks = Array.from({ length: 10 }, () => corpus.template(28, { at: 20, words: 2 }));
+    for (let round = 0; round < 10; round++) {
+      for (const fill of tasks) see(templates, chat(system, `${shared} ${fill()}`));
+    }
+    expect(templates.size).toBe(11);
+  });
+
   it("knows free questions behind a known system prompt by that prompt", () => {
     const corpus = corpusOf(5);
     const templates = index();
