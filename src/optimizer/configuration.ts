@@ -1,5 +1,6 @@
 /** The optimizer's tuning options: what a person may set, checked, with everything else filled in. */
 import { OptimizerError } from "../errors.js";
+import { templateSettings } from "./templateOptions.js";
 
 /** Tuning of a chat model, its `optimizer` option. Tokens unless said otherwise. */
 export interface TuningOptions {
@@ -21,7 +22,10 @@ export interface TuningOptions {
   readonly shingle?: number;
   /** Share of unrelated prompts that may match a template, above 0 and up to 0.1. @default 0.001 */
   readonly falseMatchRate?: number;
-  /** Hamming distance allowed per window, in bits; replaces what follows from the false-match rate. */
+  /**
+   * Hamming distance allowed per window, in bits: 0 to 24, or 0 to 12 of 64. Replaces what follows from the false-match
+   * rate.
+   */
   readonly thresholds?: Readonly<Record<number, number>>;
   /** Templates kept per model, 1 to 1,000,000. @default 10000 */
   readonly maxTemplates?: number;
@@ -76,6 +80,9 @@ export function configuration(options: TuningOptions = {}): Configuration {
   const { expectedLoad, ...set } = options;
   const chosen = Object.fromEntries(Object.entries(set).filter(([, value]) => value !== undefined));
   const complete: Configuration = { ...DEFAULT_CONFIGURATION, ...suitedTo(expectedLoad ?? {}), ...chosen };
+  const { maxTemplates: limit, ...rest } = complete;
+  // What templates would refuse is refused here: later it would be the optimizer that fails, call by call.
+  templateSettings({ modelDigest: "", limit, ...rest });
   if (complete.maximumWindow !== null && complete.maximumWindow < complete.minimumWindow) {
     if (options.minimumWindow !== undefined) {
       throw invalid(
@@ -126,10 +133,11 @@ const CHECKS: Readonly<Record<keyof TuningOptions, Check>> = {
     accepts: (value) =>
       Array.isArray(value) &&
       value.length > 0 &&
+      value.length <= 7 &&
       value.every(
-        (window, index) => wholeIn(8, 65_536).accepts(window) && (index === 0 || window > value[index - 1]),
+        (window, index) => wholeIn(8, 8192).accepts(window) && (index === 0 || window > value[index - 1]),
       ),
-    wanted: "an ascending list of whole numbers from 8 to 65536",
+    wanted: "an ascending list of 1 to 7 whole numbers from 8 to 8192",
   },
   shingle: wholeIn(3, 5),
   falseMatchRate: {
@@ -140,8 +148,8 @@ const CHECKS: Readonly<Record<keyof TuningOptions, Check>> = {
     accepts: (value) =>
       typeof value === "object" &&
       value !== null &&
-      Object.values(value).every((bits) => wholeIn(0, 64).accepts(bits)),
-    wanted: "an object from window to bits, each a whole number from 0 to 64",
+      Object.values(value).every((bits) => wholeIn(0, 24).accepts(bits)),
+    wanted: "an object from window to bits, each a whole number from 0 to 24 (0 to 12 with 64 bits)",
   },
   maxTemplates: wholeIn(1, MOST_TEMPLATES),
   expectedLoad: {

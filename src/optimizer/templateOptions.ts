@@ -83,6 +83,12 @@ export function templateSettings(options: TemplateOptions): TemplateSettings {
       distance,
       `Give a whole number of bits from 0 to ${most}.`,
     );
+    check(
+      settings.windows.includes(Number(window)),
+      `thresholds[${window}]`,
+      distance,
+      `Name one of the windows ${settings.windows.join(", ")}.`,
+    );
   }
   return settings;
 }

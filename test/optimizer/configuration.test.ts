@@ -62,6 +62,10 @@ test.each([
   ["falseMatchRate", 0],
   ["falseMatchRate", 0.2],
   ["thresholds", { 64: -1 }],
+  ["thresholds", { 64: 25 }],
+  ["windows", [4, 64]],
+  ["windows", [64, 16_384]],
+  ["windows", [8, 9, 10, 11, 12, 13, 14, 15]],
   ["thresholds", null],
   ["maxTemplates", 0],
   ["maxTemplates", 1_000_001],
@@ -84,4 +88,14 @@ test.each([
 test("a list or text instead of an object is refused", () => {
   expect(() => configuration([] as TuningOptions)).toThrow(/object of tuning options/);
   expect(() => configuration("fast" as TuningOptions)).toThrow(/optimizer is fast/);
+});
+
+test("thresholds beyond what 64 bits can tell apart, or for a window that is none, are refused with the value", () => {
+  const refused = (options: TuningOptions) => () => configuration(options);
+  expect(refused({ bits: 64, thresholds: { 64: 13 } })).toThrow("thresholds[64] is 13");
+  expect(refused({ thresholds: { 100: 3 } })).toThrow(
+    "thresholds[100] is 3. Name one of the windows 64, 128",
+  );
+  expect(configuration({ bits: 64, thresholds: { 64: 12 } }).thresholds).toEqual({ 64: 12 });
+  expect(configuration({ thresholds: { 1024: 24 } }).thresholds).toEqual({ 1024: 24 });
 });
