@@ -97,6 +97,7 @@ export function sentBody(body: WireRequest, decided: Decided): WireRequest {
   const sent: Record<string, unknown> = { ...body };
   if (Object.keys(options).length > 0) sent.options = options;
   if (decided.truncate === false && body.truncate === undefined) sent.truncate = false;
+  if (decided.keepAliveSeconds !== undefined) sent.keep_alive ??= decided.keepAliveSeconds;
   return sent as unknown as WireRequest;
 }
 

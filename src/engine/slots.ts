@@ -27,6 +27,7 @@ interface Slot {
   undecided: number;
   /** Called when the last of them is. */
   waiting: (() => void)[];
+const UNSTEERED = {};
   observedAt: number;
 }
 
@@ -68,6 +69,13 @@ export class Slots {
       sizeBytes: loaded?.sizeBytes ?? 0,
       vramBytes: loaded?.vramBytes ?? 0,
       expiresAt: loaded?.expiresAt ?? null,
+  /** What this process's own auto-optimizer asks for; others' changes come with the store's events. */
+  private steer(id: string, slot: Slot): void {
+    const steering = this.store.get("profiles", id)?.steering ?? UNSTEERED;
+    if (slot.state.known.steering === steering) return;
+    slot.state = { ...slot.state, known: { ...slot.state.known, steering } };
+  }
+
       otherModelsLoaded: others.count,
       otherBytes: others.bytes,
       observedAt: watch.observedAt,

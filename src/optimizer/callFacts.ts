@@ -41,6 +41,8 @@ export interface Decided {
   readonly options: RunnerOptions;
   /** What to send as `num_predict`; undefined = leave it as the user has it. */
   readonly numPredict: number | undefined;
+  /** How long the model is to stay loaded, where the call does not say. */
+  readonly keepAliveSeconds?: number;
   /** What to send as `truncate`; undefined = leave it out. */
   readonly truncate: false | undefined;
   readonly promptTokens: number | null;

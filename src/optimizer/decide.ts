@@ -92,23 +92,33 @@ function chooseWindow(situation: Situation): number {
     extendsEarlierCall: facts.extendsEarlierCall,
     otherModelsLoaded: margins(situation),
     limit: limit.window,
-    unspilledLimit: unspilledLimit(slot.known.memory, runner.options.num_batch ?? null),
+    unspilledLimit: marginLimit(slot, runner.options.num_batch ?? null),
   });
 }
 
 /** An unload is a free resize: what recent calls needed decides, a one-off of long ago does not. */
 function freshWindow(situation: Situation): number {
   const { slot, facts, config, limit, needTokens } = situation;
-  const base = situation.isRetry ? needTokens : Math.max(needTokens, weightedP99(slot.known.recentNeeds));
+  const { maximumNumCtx } = slot.known.steering;
+  const recent = Math.min(weightedP99(slot.known.recentNeeds), maximumNumCtx ?? Number.POSITIVE_INFINITY);
+  const base = situation.isRetry ? needTokens : Math.max(needTokens, recent);
   const window = grownWindow({
     needTokens: base,
     largestNeeds: slot.known.recentNeeds.filter((need) => need <= base),
     extendsEarlierCall: facts.extendsEarlierCall,
     otherModelsLoaded: margins(situation),
     limit: limit.window,
-    unspilledLimit: unspilledLimit(slot.known.memory, facts.explicit.num_batch ?? null),
+    unspilledLimit: marginLimit(slot, facts.explicit.num_batch ?? null),
   });
   return situation.isRetry ? window : Math.max(window, Math.min(config.minimumWindow, limit.window));
+}
+
+/** No margin is taken beyond this window: what is known to stay in GPU memory, and what was asked for. */
+function marginLimit({ known }: SlotState, numBatch: number | null): number {
+  return Math.min(
+    unspilledLimit(known.memory, numBatch),
+    known.steering.maximumNumCtx ?? Number.POSITIVE_INFINITY,
+  );
 }
 
 function margins({ slot, isRetry }: Situation): number {
@@ -120,8 +130,10 @@ function reloadOptions({ slot, facts, runner, limit }: Situation, window: number
   const options = { ...runner.options, ...facts.explicit, num_ctx: window };
   if (facts.isEmbedding || facts.explicit.num_batch !== undefined) return options;
   const atCeiling = limit.kind === "ceiling" && slot.known.ceilings.length > 0 && window >= limit.window;
-  const batch = chooseBatch(slot.known.batches, atCeiling || spilledShare(slot) > 0);
-  return batch === undefined ? options : { ...options, num_batch: Math.min(batch, window) };
+  const chosen = chooseBatch(slot.known.batches, atCeiling || spilledShare(slot) > 0);
+  const { maximumNumBatch } = slot.known.steering;
+  const batch = Math.min(chosen ?? Number.POSITIVE_INFINITY, maximumNumBatch ?? Number.POSITIVE_INFINITY);
+  return Number.isFinite(batch) ? { ...options, num_batch: Math.min(batch, window) } : options;
 }
 
 function reloadAction({ slot, facts, runner, limit }: Situation, window: number): DecisionAction {
@@ -149,6 +161,7 @@ function finish(
     action,
     options,
     numPredict: overflows ? undefined : predictable(facts, prompt, window),
+    keepAliveSeconds: situation.slot.known.steering.keepAliveSeconds ?? undefined,
     truncate: false,
     promptTokens: prompt.tokens,
     countSource: prompt.source,

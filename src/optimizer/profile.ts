@@ -27,6 +27,7 @@ const NOTHING_KNOWN: SlotKnowledge = {
   sawVram: false,
   refusesOverflow: null,
   pinnedNumCtx: null,
+  steering: {},
   calls: 0,
   spillCostMs: 0,
   unspilledTokensPerSecond: null,
@@ -67,6 +68,7 @@ function knowledgeOf(profile: PartialProfile | undefined): SlotKnowledge {
     sawVram: profile.sawVram ?? false,
     refusesOverflow: profile.refusesOverflow ?? null,
     pinnedNumCtx: profile.pinnedNumCtx ?? null,
+    steering: profile.steering ?? {},
     calls: profile.counts.calls ?? 0,
     spillCostMs: Math.max(0, profile.counts.spillCostMs ?? 0),
     unspilledTokensPerSecond: profile.unspilledTokensPerSecond ?? null,
@@ -92,6 +94,7 @@ export function profileChange(
     calls: _calls,
     spillCostMs: _spillCostMs,
     pinnedNumCtx: _pinned,
+    steering: _steering,
     batches: _batches,
     ...learned
   } = slot.known;

@@ -42,6 +42,8 @@ export interface SlotKnowledge
   readonly calls: number;
   /** What the present spill has cost so far, for ski rental. */
   readonly spillCostMs: number;
+  /** What the auto-optimizer asks of the next load; others write it. */
+  readonly steering: NonNullable<ProfileRecord["steering"]>;
   /** Best output rate without a spill, tokens per second; null until seen. */
   readonly unspilledTokensPerSecond: number | null;
 }
