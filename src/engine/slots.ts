@@ -64,6 +64,7 @@ export class Slots {
     slot.observedAt = watch.observedAt;
     const loaded = watch.loadedState(model);
     const others = watch.otherModelsLoaded(model);
+    this.steer(id, slot);
     const seen = observe(slot.state, {
       numCtx: loaded?.numCtx ?? null,
       sizeBytes: loaded?.sizeBytes ?? 0,
