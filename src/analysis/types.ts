@@ -106,7 +106,7 @@ export interface AnomalyOptions {
   readonly method?: "robust" | "threeSigma";
   /** Calls of a group that make its baseline. @default 256 */
   readonly window?: number;
-  /** Calls of a group before anything is judged. @default 30 */
+  /** Calls of a group before anything is judged. @default 40 */
   readonly minimum?: number;
   /** Width of the buckets in which requests are counted, ms. @default 3600000 */
   readonly volumeBucketMs?: number;

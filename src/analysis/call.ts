@@ -1,0 +1,45 @@
+/** What the analysis reads out of one record, more than once. */
+import type { RequestRecord } from "../records.js";
+
+/** A record that was let in, with the moment its call began (ms since the epoch). */
+export interface Call {
+  readonly record: RequestRecord;
+  readonly at: number;
+}
+
+/**
+ * Where the decision does not tell: a warm runner reports 1 to 109 ms of `load_duration`, a reload 260 ms for 13 MB
+ * and seconds for real models.
+ */
+const RELOAD_MS = 200;
+
+/** Whether the model was loaded for this call. */
+export function isLoad(record: RequestRecord): boolean {
+  if (record.error !== null) return false;
+  return record.decision?.outcome?.reloaded ?? (record.loadMs ?? 0) > RELOAD_MS;
+}
+
+/** Prompt tokens that had to be evaluated; null when unknown. */
+export function freshTokens(record: RequestRecord): number | null {
+  if (record.promptTokens === null) return null;
+  return Math.max(0, record.promptTokens - (record.cachedTokens ?? 0));
+}
+
+/** Time in which neither the model was loaded nor a token made: the call stood in line. */
+export function queueMs(record: RequestRecord): number | null {
+  const { totalMs, promptMs, outputMs } = record;
+  if (totalMs === null || promptMs === null || outputMs === null) return null;
+  return Math.max(0, totalMs - (record.loadMs ?? 0) - promptMs - outputMs);
+}
+
+/** Share of the loaded model outside GPU memory; null when unknown or when none of it ever was (a CPU machine). */
+export function spilledShare(record: RequestRecord): number | null {
+  const { modelBytes, modelVramBytes } = record;
+  if (!modelBytes || modelVramBytes === null || modelVramBytes === 0) return null;
+  return Math.max(0, 1 - modelVramBytes / modelBytes);
+}
+
+/** One loaded runner: models of the same weights share it. */
+export function slotOf(record: RequestRecord): string {
+  return `${record.serverId} ${record.decision?.slot || record.model}`;
+}

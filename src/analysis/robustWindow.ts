@@ -1,0 +1,116 @@
+/** The last values of a series, with centre and spread that outliers do not move. */
+
+/** MAD x 1.4826 estimates the standard deviation of normal values (Rousseeuw and Croux 1993). */
+const MAD_TO_SIGMA = 1.4826;
+/** Most templates are rare: their windows stay small. */
+const FIRST_CAPACITY = 32;
+
+/**
+ * A rolling window that is kept sorted: a new value costs a binary search and a move of at most `capacity` numbers,
+ * the MAD a walk of half the window outward from the median.
+ *
+ * @example
+ * const values = new RobustWindow(5);
+ * for (const value of [1, 2, 3, 4, 900]) values.push(value);
+ * values.median // 3
+ * values.sigma // 1.7651
+ */
+export class RobustWindow {
+  private ring: Float64Array;
+  private sorted: Float64Array;
+  private next = 0;
+  private sum = 0;
+  private spread = Number.NaN;
+  /** Values held. */
+  count = 0;
+
+  constructor(readonly capacity: number) {
+    this.ring = new Float64Array(Math.min(capacity, FIRST_CAPACITY));
+    this.sorted = new Float64Array(this.ring.length);
+  }
+
+  push(value: number): void {
+    if (this.count === this.capacity) this.drop(this.ring[this.next]!);
+    else if (this.count === this.ring.length) this.enlarge();
+    this.ring[this.next] = value;
+    this.next = (this.next + 1) % this.capacity;
+    const at = this.place(value);
+    this.sorted.copyWithin(at + 1, at, this.count);
+    this.sorted[at] = value;
+    this.count++;
+    this.sum += value;
+    this.spread = Number.NaN;
+  }
+
+  clear(): void {
+    this.count = 0;
+    this.next = 0;
+    this.sum = 0;
+    this.spread = Number.NaN;
+  }
+
+  get mean(): number {
+    return this.sum / this.count;
+  }
+
+  /** NaN when empty. */
+  get median(): number {
+    const middle = this.count >> 1;
+    if (this.count % 2 === 1) return this.sorted[middle]!;
+    return this.count === 0 ? Number.NaN : (this.sorted[middle - 1]! + this.sorted[middle]!) / 2;
+  }
+
+  /** Standard deviation by the MAD, with the small-sample factor n / (n - 0.8) of Croux and Rousseeuw (1992). */
+  get sigma(): number {
+    if (Number.isNaN(this.spread)) {
+      this.spread = (MAD_TO_SIGMA * this.deviation() * this.count) / (this.count - 0.8);
+    }
+    return this.spread;
+  }
+
+  /** Median of the distances from the median: those are sorted already, on either side. */
+  private deviation(): number {
+    const { sorted, count, median } = this;
+    let low = ((count + 1) >> 1) - 1;
+    let high = low + 1;
+    const lower = (count - 1) >> 1;
+    let before = 0;
+    for (let rank = 0; ; rank++) {
+      const left = low >= 0 ? median - sorted[low]! : Number.POSITIVE_INFINITY;
+      const right = high < count ? sorted[high]! - median : Number.POSITIVE_INFINITY;
+      const distance = Math.min(left, right);
+      if (left <= right) low--;
+      else high++;
+      if (rank === lower) before = distance;
+      if (rank === count >> 1) return (before + distance) / 2;
+    }
+  }
+
+  private enlarge(): void {
+    const length = Math.min(this.capacity, 2 * this.ring.length);
+    const [ring, sorted] = [this.ring, this.sorted];
+    this.ring = new Float64Array(length);
+    this.sorted = new Float64Array(length);
+    this.ring.set(ring);
+    this.sorted.set(sorted);
+  }
+
+  private drop(value: number): void {
+    const at = this.place(value);
+    this.sorted.copyWithin(at, at + 1, this.count);
+    this.count--;
+    this.sum -= value;
+  }
+
+  /** Index of the first value that is not smaller. */
+  private place(value: number): number {
+    let low = 0;
+    let high = this.count;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.sorted[middle]! < value) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
