@@ -1,0 +1,39 @@
+/** `/v1/responses` on Ollama's `/api/chat`. */
+import type { WireChunk } from "../../backend/wire.js";
+import { isAbort } from "../failure.js";
+import type { ServerContext } from "../options.js";
+import { ask } from "./ask.js";
+import { errorObject } from "./failure.js";
+import type { Fields } from "./fields.js";
+import { asForcedCall } from "./forcedCall.js";
+import { type ResponseEvent, ResponseOutput } from "./responseOutput.js";
+import { responsesCall } from "./responsesRequest.js";
+import { sseData, sseResponse } from "./sse.js";
+
+export async function responses(context: ServerContext, request: Request, fields: Fields): Promise<Response> {
+  const call = await responsesCall(context, fields);
+  const onOverflow = call.mayCut ? "cut" : context.onOverflow;
+  const { chunks, headers, upstream } = await ask(context, request, "/api/chat", call.wire, onOverflow);
+  const answered = call.forced ? asForcedCall(chunks, call.forced) : chunks;
+  const output = new ResponseOutput(call.wire.model, call.echo, call.isParallel);
+  if (call.stream) return sseResponse(eventTexts(answered, output), upstream, headers);
+  for await (const chunk of answered) for (const _ of output.add(chunk));
+  return Response.json(output.final(), { headers });
+}
+
+async function* eventTexts(chunks: AsyncIterable<WireChunk>, output: ResponseOutput): AsyncGenerator<string> {
+  try {
+    for (const event of output.begin()) yield named(event);
+    for await (const chunk of chunks) for (const event of output.add(chunk)) yield named(event);
+    for (const event of output.end()) yield named(event);
+  } catch (error) {
+    if (isAbort(error)) throw error;
+    const { code, message } = errorObject(error);
+    yield named(output.failed(code, message));
+  }
+}
+
+/** No `[DONE]` at the end: the last event says so. */
+function named(event: ResponseEvent): string {
+  return `event: ${event.type}\n${sseData(event)}`;
+}
