@@ -1,0 +1,61 @@
+import { HumanMessage } from "@langchain/core/messages";
+import { expect, test } from "vitest";
+import { type Dial, leversOf } from "../../src/autopilot/index.js";
+import { OptimizedChatOllama } from "../../src/index.js";
+import { memoryStore } from "../../src/storage/memory.js";
+import { startOllamaServer } from "../../src/testing/index.js";
+
+const WORDS = "word ".repeat(50);
+
+/** A model that was called once, and the dials of its slot. */
+async function called() {
+  const ollama = await startOllamaServer({ models: [{ name: "tiny", trainedNumCtx: 32_768 }] });
+  const store = memoryStore();
+  const fields = { model: "tiny", baseUrl: ollama.origin, store };
+  const model = new OptimizedChatOllama(fields);
+  const call = () => model.invoke([new HumanMessage(WORDS)]);
+  await call();
+  const dial = (kind: Dial["kind"]) => leversOf({ store }).dials!().find((each) => each.kind === kind)!;
+  return {
+    ollama,
+    store,
+    call,
+    dial,
+    sent: () => ollama.requests.filter(({ path }) => path === "/api/chat").at(-1)?.body,
+    [Symbol.asyncDispose]: async () => {
+      await store.close();
+      await ollama.close();
+    },
+  };
+}
+
+test("a keep-alive that is set goes with the next call of the model, and goes again when it is taken back", async () => {
+  await using program = await called();
+  const keepAlive = program.dial("keepAlive");
+  expect(keepAlive.natural?.()).toBe(300);
+  await keepAlive.set(1_200);
+  await program.call();
+  expect(program.sent()).toMatchObject({ keep_alive: 1_200 });
+  await keepAlive.set(null);
+  await program.call();
+
+  expect(program.sent()).not.toHaveProperty("keep_alive");
+});
+
+test("dials of one slot leave each other alone", async () => {
+  await using program = await called();
+  await program.dial("window").set(8_192);
+  await program.dial("batch").set(128);
+
+  expect(program.dial("window").read()).toBe(8_192);
+  expect(program.dial("batch").read()).toBe(128);
+  expect(program.dial("keepAlive").read()).toBeNull();
+});
+
+test("a call does not undo what was set", async () => {
+  await using program = await called();
+  await program.dial("batch").set(128);
+  await program.call();
+
+  expect(program.dial("batch").read()).toBe(128);
+});
