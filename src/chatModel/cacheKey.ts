@@ -38,14 +38,20 @@ export function cacheKey(parameters: Readonly<Record<string, unknown>>): string 
     .join(",");
 }
 
+/** What begins a message in the text that LangChain makes of several, and what else one can be mistaken for. */
+const ROLE_INSIDE = /\n(?:Human|AI|System|Tool): /;
+
 /**
- * Hash of everything in messages that is not text; undefined when there is nothing. LangChain's cache key holds
- * the text alone, so two images with one question would share an answer.
+ * Hash of everything that can change an answer and that LangChain's text of the messages does not show; undefined
+ * when there is nothing. Images are left out of that text, so two of them with one question would share an
+ * answer; and a message with a line that begins like another message looks like two.
  */
-export function attachmentsHash(messages: readonly BaseMessage[]): string | undefined {
+export function unseenHash(messages: readonly BaseMessage[]): string | undefined {
   const attachments = messages.flatMap(({ content }) =>
     typeof content === "string" ? [] : content.filter((block) => block.type !== "text"),
   );
-  if (attachments.length === 0) return undefined;
-  return createHash("sha256").update(JSON.stringify(attachments)).digest("hex");
+  const isAmbiguous = messages.some((message) => ROLE_INSIDE.test(message.text));
+  if (attachments.length === 0 && !isAmbiguous) return undefined;
+  const lengths = isAmbiguous ? messages.map((message) => [message.type, message.text.length]) : [];
+  return createHash("sha256").update(JSON.stringify([attachments, lengths])).digest("hex");
 }

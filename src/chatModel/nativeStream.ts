@@ -44,12 +44,16 @@ export async function* withIdsAndFigures(
     }
     if (event.event === "message-finish") {
       const { message: _, ...figures } = done() ?? {};
-      yield { ...event, responseMetadata: { ...figures, ...event.responseMetadata } };
+      // `@langchain/ollama` leaves out a usage of nothing, which is that of a reply from a cache.
+      const usage = event.usage ?? ("cache" in figures ? NO_USAGE : undefined);
+      yield { ...event, usage, responseMetadata: { ...figures, ...event.responseMetadata } };
       continue;
     }
     yield event;
   }
 }
+
+const NO_USAGE = { input_tokens: 0, output_tokens: 0, total_tokens: 0 };
 
 /** LangChain's stream with the replay buffer that all its views read. */
 interface Buffered {

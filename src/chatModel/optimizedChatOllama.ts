@@ -19,6 +19,8 @@ import type { StreamEvent } from "@langchain/core/tracers/log_stream";
 import type { IterableReadableStream } from "@langchain/core/utils/stream";
 import { ChatOllama } from "@langchain/ollama";
 import type { WireChunk, WireMessage, WireRequest } from "../backend/wire.js";
+import { unlessAborted } from "../cache/flights.js";
+import { isStreamingCache } from "../cache/streamingCache.js";
 import type { EngineReply } from "../engine/types.js";
 import { WindowOverflow } from "../errors.js";
 import { type Configuration, configuration } from "../optimizer/configuration.js";
@@ -26,7 +28,8 @@ import type { CountSource } from "../records.js";
 import type { OptimizerStore } from "../storage/store.js";
 import { storeOf } from "../storage/storeOf.js";
 import { inOrder, orderThatMatters } from "./affinityBatch.js";
-import { answerParameters, attachmentsHash, cacheKey } from "./cacheKey.js";
+import { cachedLines } from "./cachedLines.js";
+import { answerParameters, cacheKey, unseenHash } from "./cacheKey.js";
 import { CallSender } from "./callSender.js";
 import { engineOf } from "./engineOf.js";
 import { asLangChainError } from "./langChainErrors.js";
@@ -53,13 +56,17 @@ type EventFilter = Parameters<Runnable["streamEvents"]>[2];
 /** One call, and what its view of the model needs to know of it. */
 interface Call {
   readonly messages: BaseMessage[];
+  /** The same as the caller wrote them, without `/opt`: what a cache's key is made of. */
+  readonly given: BaseMessage[];
   readonly command: OptCommand | undefined;
   readonly options: ParsedOptions;
   readonly run: CallbackManagerForLLMRun | undefined;
 }
 
 /** Marks what LangChain's cache key would miss of an input; a symbol reaches neither tracing nor the wire. */
-const ATTACHMENTS = Symbol("attachments");
+const UNSEEN = Symbol("unseen");
+/** Marks a call that was looked for in the cache already. */
+const LOOKED_UP = Symbol("lookedUp");
 
 /**
  * `ChatOllama` that decides `num_ctx` and `num_batch` before each call, so that no prompt is cut silently and the
@@ -125,8 +132,10 @@ export class OptimizedChatOllama extends TypedChatOllama {
     try {
       options.signal?.throwIfAborted();
       const call = this.callOf(messages, options, runManager);
-      const view = this.viewFor(call, async (path, request) =>
-        linesOf(await this.send(call, path, request), call.command?.explain),
+      const view = this.viewFor(call, (path, request) =>
+        this.answered(call, async () =>
+          linesOf(await this.send(call, path, request), call.command?.explain),
+        ),
       );
       const stream = ChatOllama.prototype._streamResponseChunks;
       for await (const chunk of stream.call(view, call.messages, options, runManager)) {
@@ -155,8 +164,10 @@ export class OptimizedChatOllama extends TypedChatOllama {
       const call = this.callOf(messages, options, runManager);
       const think = options.think ?? this.think;
       const view = this.viewFor(call, async (path, request) => {
-        const reply = await this.send(call, path, { ...request, think });
-        return withJoinedToolCalls(linesOf(reply, call.command?.explain), (line) => {
+        const lines = await this.answered(call, async () =>
+          linesOf(await this.send(call, path, { ...request, think }), call.command?.explain),
+        );
+        return withJoinedToolCalls(lines, (line) => {
           done = line;
         });
       });
@@ -236,7 +247,7 @@ export class OptimizedChatOllama extends TypedChatOllama {
     );
   }
 
-  /** Removes `/opt` before the cache looks at the messages. */
+  /** Removes `/opt` before the cache looks at the messages, and lets one of several equal calls go first. */
   override async generate(
     messages: BaseMessageLike[][],
     options?: string[] | Partial<OptimizedChatOllamaCallOptions>,
@@ -246,12 +257,23 @@ export class OptimizedChatOllama extends TypedChatOllama {
     const without = messages.map(
       (list) => this.withoutCommands(list.map(coerceMessageLikeToMessage), given).messages,
     );
-    const attachments = this.cache && attachmentsHash(without.flat());
-    return super.generate(
-      without,
-      attachments ? ({ ...given, [ATTACHMENTS]: attachments } as typeof given) : given,
-      callbacks,
-    );
+    if (!this.cache) return super.generate(without, given, callbacks);
+    await this.learnDigest(given?.signal);
+    const marked = { ...given, [UNSEEN]: unseenHash(without.flat()), [LOOKED_UP]: true } as typeof given;
+    if (!isStreamingCache(this.cache) || without.length !== 1) {
+      return super.generate(without, marked, callbacks);
+    }
+    const [{ signal }, keyed] = this._separateRunnableConfigFromCallOptionsCompat(marked);
+    const llmKey = this._getSerializedCacheKeyParametersForCall(keyed);
+    const prompt = getBufferString(without[0]!);
+    const land = await this.cache.enter(prompt, llmKey, signal).catch((error: unknown) => {
+      throw asLangChainError(error, signal, () => undefined);
+    });
+    try {
+      return await super.generate(without, marked, callbacks);
+    } finally {
+      land();
+    }
   }
 
   override _identifyingParams(): Record<string, unknown> {
@@ -263,8 +285,10 @@ export class OptimizedChatOllama extends TypedChatOllama {
     return cacheKey({
       ...answerParameters(this.invocationParams(options)),
       base_url: this.baseUrl,
+      // Another model may come to have this name.
+      digest: this.sender.facts(this.model)?.digest || undefined,
       output_version: options.outputVersion ?? this.outputVersion,
-      attachments: (options as { [ATTACHMENTS]?: string })[ATTACHMENTS],
+      unseen: (options as { [UNSEEN]?: string })[UNSEEN],
       _type: this._llmType(),
       _model: this._modelType(),
     });
@@ -311,7 +335,7 @@ export class OptimizedChatOllama extends TypedChatOllama {
   ): Call {
     checkOptions(options);
     const { command, messages: without } = this.withoutCommands(messages, options);
-    return { messages: convertible(without), command, options, run };
+    return { messages: convertible(without), given: without, command, options, run };
   }
 
   private withoutCommands(
@@ -328,6 +352,40 @@ export class OptimizedChatOllama extends TypedChatOllama {
       client: { value: perCallClient(this.client, answer) },
       think: { value: call.options.think ?? this.think, configurable: true },
     }) as this;
+  }
+
+  /** The lines of a stream: of a cache that serves streams, unless `generate` has asked it, else as sent. */
+  private async answered(call: Call, send: () => Promise<Lines>): Promise<Lines> {
+    const { cache } = this;
+    const { options, given } = call;
+    if (!isStreamingCache(cache) || LOOKED_UP in options) return send();
+    await this.learnDigest(options.signal);
+    const keyed = { ...options, [UNSEEN]: unseenHash(given) };
+    return cachedLines({
+      cache,
+      prompt: getBufferString(given),
+      llmKey: this._getSerializedCacheKeyParametersForCall(keyed),
+      signal: options.signal,
+      send,
+      join: (lines) => this.messageOf(call, lines),
+    });
+  }
+
+  /** The message that `ChatOllama` makes of the lines of a reply. */
+  private async messageOf(call: Call, lines: Lines): Promise<AIMessageChunk | undefined> {
+    const view = this.viewFor(call, async () => lines);
+    const chunks: AIMessageChunk[] = [];
+    for await (const { message } of ChatOllama.prototype._streamResponseChunks.call(view, [], call.options)) {
+      chunks.push(message as AIMessageChunk);
+    }
+    return joined(chunks);
+  }
+
+  /** Cache keys hold it; a server that is away does not keep a cache from answering by the name alone. */
+  private async learnDigest(signal: AbortSignal | undefined): Promise<void> {
+    if (this.sender.facts(this.model)) return;
+    // An abort is the call's own to report.
+    await unlessAborted(this.sender.learn(this.model), signal).catch(() => {});
   }
 
   private async send(

@@ -146,6 +146,7 @@ export class OptimizedOllama extends TypedOllama {
       if (command) commands.set(text, command);
       return text;
     });
+    if (this.cache && !this.sender.facts(this.model)) await this.sender.learn(this.model).catch(() => {});
     const known = commands.size > 0 ? { ...given, [COMMANDS]: commands } : given;
     return super.generate(texts, known, callbacks);
   }
@@ -159,6 +160,7 @@ export class OptimizedOllama extends TypedOllama {
     return cacheKey({
       ...answerParameters(this.invocationParams(options)),
       base_url: this.baseUrl,
+      digest: this.sender.facts(this.model)?.digest || undefined,
       _type: this._llmType(),
       _model: this._modelType(),
     });

@@ -226,6 +226,7 @@ export class Planner {
     const model = watch?.model(name);
     if (!watch || !model) return undefined;
     return {
+      digest: model.digest,
       trainedNumCtx: model.trainedNumCtx,
       loadedNumCtx: watch.loadedState(model)?.numCtx ?? null,
       capabilities: model.capabilities,

@@ -62,6 +62,8 @@ export interface EngineReply {
 
 /** What is known of a model on a server, without asking. Windows in tokens, null when unknown or not loaded. */
 export interface ModelFacts {
+  /** Of the model, as `/api/tags` gives it; empty when the server does not list it. */
+  readonly digest?: string;
   readonly trainedNumCtx: number | null;
   readonly loadedNumCtx: number | null;
   readonly capabilities: readonly string[];

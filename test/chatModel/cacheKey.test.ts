@@ -1,7 +1,7 @@
-import { HumanMessage } from "@langchain/core/messages";
+import { AIMessage, HumanMessage } from "@langchain/core/messages";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { answerParameters, attachmentsHash, cacheKey } from "../../src/chatModel/cacheKey.js";
+import { answerParameters, cacheKey, unseenHash } from "../../src/chatModel/cacheKey.js";
 
 test("the key does not depend on the order of parameters", () => {
   fc.assert(
@@ -25,7 +25,7 @@ test("sampling, model, format and window are parameters of the answer; where it 
 
 test("images have a hash of their own, text has none", () => {
   const withImage = (image_url: string) =>
-    attachmentsHash([
+    unseenHash([
       new HumanMessage({
         content: [
           { type: "text", text: "a" },
@@ -34,8 +34,17 @@ test("images have a hash of their own, text has none", () => {
       }),
     ]);
   expect(
-    attachmentsHash([new HumanMessage("a"), new HumanMessage({ content: [{ type: "text", text: "b" }] })]),
+    unseenHash([new HumanMessage("a"), new HumanMessage({ content: [{ type: "text", text: "b" }] })]),
   ).toBe(undefined);
   expect(withImage("data:;base64,AAAA")).toBe(withImage("data:;base64,AAAA"));
   expect(withImage("data:;base64,AAAA")).not.toBe(withImage("data:;base64,BBBB"));
+});
+
+test("a message that looks like two has a hash of its own", () => {
+  const two = [new HumanMessage("a"), new AIMessage("b")];
+  expect(unseenHash(two)).toBe(undefined);
+  expect(unseenHash([new HumanMessage("a\nAI: b")])).toMatch(/^[0-9a-f]{64}$/);
+  expect(unseenHash([new HumanMessage("a\nAI: b")])).not.toBe(
+    unseenHash([new HumanMessage("a\nAI: b"), new AIMessage("")]),
+  );
 });

@@ -8,8 +8,8 @@ import { fileErrorCode, writeFailure } from "./failure.js";
 export const FILE_MODE = 0o600;
 export const FOLDER_MODE = 0o700;
 
-/** `store.json`, its temporary and damaged copies, the lock, a folder for each schema version, rank lists. */
-const OWN = /^(store\.json.*|lock|v\d+|tokenizers)$/;
+/** `store.json`, its temporary and damaged copies, the lock, a folder for each schema version, rank lists, cached replies. */
+const OWN = /^(store\.json.*|lock|v\d+|tokenizers|cache)$/;
 /** Left by file managers and by people who keep the folder in git: harmless. */
 const TOLERATED = new Set([".DS_Store", "Thumbs.db", "desktop.ini", ".gitignore", ".gitkeep"]);
 

@@ -1,0 +1,39 @@
+/** What a cache has done since it was made. */
+
+export interface CacheStatistics {
+  /** Entries at present, expired ones that nobody asked for included. */
+  readonly size: number;
+  readonly maxSize: number;
+  readonly bytes: number;
+  readonly maxBytes: number;
+  readonly hits: number;
+  readonly misses: number;
+  /** 0..1; 0 before the first look. */
+  readonly hitRate: number;
+  /** At present; null: for ever. */
+  readonly ttlSeconds: number | null;
+  /** Calls that were answered from the cache or from an equal call under way. */
+  readonly requestsSaved: number;
+  /** What those calls took when they were made. */
+  readonly timeSavedMs: number;
+  /** What they cost, by the price that was given; 0 without one. */
+  readonly costSaved: number;
+  /** Entries that went to make room. */
+  readonly evictions: number;
+  /** Times that the place failed; the call went on without it. */
+  readonly failures: number;
+}
+
+/** The counters behind {@link CacheStatistics}. */
+export class Tally {
+  hits = 0;
+  misses = 0;
+  timeSavedMs = 0;
+  costSaved = 0;
+  evictions = 0;
+
+  get hitRate(): number {
+    const looks = this.hits + this.misses;
+    return looks === 0 ? 0 : this.hits / looks;
+  }
+}

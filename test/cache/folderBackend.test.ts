@@ -1,0 +1,139 @@
+import {
+  appendFileSync,
+  chmodSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, expect, test } from "vitest";
+import type { CacheBackend } from "../../src/cache/backend.js";
+import { folderBackend } from "../../src/cache/folder/folderBackend.js";
+import { openJsonStore } from "../../src/storage/json/openJsonStore.js";
+
+const NOW = 1_700_000_000_000;
+const folders: string[] = [];
+const opened: CacheBackend[] = [];
+function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), "optimizer-cache-"));
+  folders.push(path);
+  return path;
+}
+function open(path: string, options: Parameters<typeof folderBackend>[1] = {}): CacheBackend {
+  const backend = folderBackend(path, { refreshMs: 0, ...options });
+  opened.push(backend);
+  return backend;
+}
+const set = (backend: CacheBackend, key: string, value: string, storedAt = NOW) =>
+  backend.set({ key, value, storedAt, expiresAt: null });
+const segments = (path: string) => readdirSync(join(path, "cache")).filter((name) => name.endsWith(".log"));
+const bytesIn = (path: string) =>
+  segments(path).reduce((sum, name) => sum + statSync(join(path, "cache", name)).size, 0);
+
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((backend) => backend.close()));
+  for (const path of folders.splice(0)) rmSync(path, { recursive: true, force: true });
+});
+
+test("an entry with one changed byte is missing, and the others are there", async () => {
+  const path = folder();
+  const first = open(path);
+  await set(first, "a", '"The sky is blue"');
+  await set(first, "b", '"Grass is green"');
+  await first.close();
+  const [name] = segments(path);
+  const file = join(path, "cache", name!);
+  writeFileSync(file, readFileSync(file, "utf8").replace("blue", "grey"));
+
+  const second = open(path);
+  expect(await second.get("a")).toBe(undefined);
+  expect((await second.get("b"))?.value).toBe('"Grass is green"');
+  expect(await second.size()).toMatchObject({ entries: 1 });
+});
+
+test("half a line, noise and an empty file are no entries, and harm no later ones", async () => {
+  const path = folder();
+  const first = open(path);
+  await set(first, "a", "1");
+  await first.close();
+  const [name] = segments(path);
+  appendFileSync(join(path, "cache", name!), 's\t000000000000\t"b"\t17000\nnoise\n\n\u0000\u0001\ns\t00');
+  writeFileSync(join(path, "cache", "000000000000-1.log"), "");
+
+  const second = open(path);
+  expect((await second.get("a"))?.value).toBe("1");
+  expect(await second.get("b")).toBe(undefined);
+  await set(second, "b", "2");
+  expect((await second.get("b"))?.value).toBe("2");
+});
+
+test("files are written anew when most of them is dead, and nothing alive is lost", async () => {
+  const path = folder();
+  const backend = open(path, { compactBytes: 20_000 });
+  const other = open(path);
+  await set(other, "theirs", '"kept"');
+  for (let round = 0; round < 60; round++)
+    await set(backend, "a", `"${"x".repeat(1000)}${round}"`, NOW + round);
+  await expect.poll(() => bytesIn(path)).toBeLessThan(45_000);
+  expect((await backend.get("a"))?.value).toContain("59");
+  expect((await backend.get("theirs"))?.value).toBe('"kept"');
+  expect((await other.get("theirs"))?.value).toBe('"kept"');
+  await set(other, "later", "1");
+  expect((await backend.get("later"))?.value).toBe("1");
+  expect((await open(path).get("theirs"))?.value).toBe('"kept"');
+});
+
+test("what one program removes stays removed when another one rewrites the files", async () => {
+  const path = folder();
+  const backend = open(path, { compactBytes: 5_000 });
+  const other = open(path);
+  for (let index = 0; index < 20; index++) await set(backend, `k${index}`, `"${"x".repeat(500)}"`);
+  const removing = other.delete(["k3"]);
+  for (let index = 0; index < 40; index++) await set(backend, "a", `"${"y".repeat(500)}"`, NOW + index);
+  expect(await removing).toBe(1);
+  expect(await backend.get("k3")).toBe(undefined);
+  expect(await open(path).get("k3")).toBe(undefined);
+});
+
+test("others' changes are looked for once a second, not at every look", async () => {
+  const path = folder();
+  let now = NOW;
+  const backend = open(path, { refreshMs: 1000, now: () => now });
+  const other = open(path);
+  expect(await backend.get("a")).toBe(undefined);
+  await set(other, "a", "1");
+  expect(await backend.get("a")).toBe(undefined);
+  now += 1000;
+  await expect.poll(() => backend.get("a")).toMatchObject({ value: "1" });
+});
+
+test("its files lie beside those of a store, which opens as before, and are the user's alone", async () => {
+  const path = folder();
+  await set(open(path), "a", "1");
+  const store = openJsonStore(path);
+  await store.ready();
+  await store.close();
+  for (const name of segments(path)) expect(statSync(join(path, "cache", name)).mode & 0o777).toBe(0o600);
+  expect(statSync(join(path, "cache")).mode & 0o777).toBe(0o700);
+});
+
+test("a link is refused, and a folder that cannot be made is a clear error", () => {
+  const path = folder();
+  symlinkSync(tmpdir(), join(path, "cache"));
+  expect(() => open(path)).toThrow(/symbolic link/);
+  const file = join(folder(), "file");
+  writeFileSync(file, "");
+  expect(() => open(file)).toThrow();
+});
+
+test.skipIf(process.getuid?.() === 0)("a folder that became read-only says so", async () => {
+  const path = folder();
+  const backend = open(path);
+  chmodSync(join(path, "cache"), 0o500);
+  await expect(set(backend, "a", "1")).rejects.toThrow();
+});
