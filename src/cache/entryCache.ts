@@ -46,7 +46,7 @@ export class EntryCache {
   readonly tally: Tally = new Tally();
   readonly backend: CacheBackend;
   readonly now: () => number;
-  readonly #ttl: TimeToLive;
+  #ttl: TimeToLive;
   readonly #maxEntries: number;
   readonly #maxBytes: number;
   readonly #place: Harmless;
@@ -103,6 +103,16 @@ export class EntryCache {
     this.#roomBytes -= entryBytes(key, value);
     if (this.#roomEntries >= 0 && this.#roomBytes >= 0) return;
     await this.#place.run(() => this.#makeRoom(), undefined, MAKE_ROOM_MS);
+  }
+
+  /**
+   * From now on new entries live so long.
+   *
+   * @throws {@link OptimizerError} `OPTION_INVALID`
+   */
+  setTtl(ttlSeconds: TimeToLive): void {
+    checkTtl(ttlSeconds);
+    this.#ttl = ttlSeconds;
   }
 
   /**

@@ -49,7 +49,7 @@ export class ExactCache extends BaseCache<Generation[]> implements StreamingCach
   /** The chat model asks this cache when it streams as well. */
   readonly servesStreams = true as const;
   readonly #entries: EntryCache;
-  readonly #ttl: TimeToLive | undefined;
+  #ttl: TimeToLive | undefined;
   readonly #logger: Logger;
   readonly #sampled: boolean;
   readonly #costOf: ((usage: CallUsage) => number) | undefined;
@@ -110,6 +110,12 @@ export class ExactCache extends BaseCache<Generation[]> implements StreamingCach
   withTtl(ttlSeconds: TimeToLive): ExactCache {
     const options = { ttlSeconds, logger: this.#logger, sampled: this.#sampled, costOf: this.#costOf };
     return new ExactCache(options, this.#entries);
+  }
+
+  /** From now on new replies live so long. @throws {@link OptimizerError} `OPTION_INVALID` */
+  setTtl(ttlSeconds: TimeToLive): void {
+    this.#entries.setTtl(ttlSeconds);
+    this.#ttl = undefined;
   }
 
   /** Removes one entry, those that a pattern means, or all; see {@link EntryCache.invalidate}. */

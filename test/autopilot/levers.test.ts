@@ -1,6 +1,7 @@
 import { HumanMessage } from "@langchain/core/messages";
 import { expect, test } from "vitest";
-import { type Dial, leversOf } from "../../src/autopilot/index.js";
+import { type Dial, Gate, leversOf } from "../../src/autopilot/index.js";
+import { EntryCache } from "../../src/cache/index.js";
 import { OptimizedChatOllama } from "../../src/index.js";
 import { memoryStore } from "../../src/storage/memory.js";
 import { startOllamaServer } from "../../src/testing/index.js";
@@ -58,4 +59,32 @@ test("a call does not undo what was set", async () => {
   await program.call();
 
   expect(program.dial("batch").read()).toBe(128);
+});
+
+test("a cache's time to live is set for what it stores from then on, and taken back", async () => {
+  let now = 0;
+  const cache = new EntryCache({ ttlSeconds: 60, now: () => now });
+  const levers = leversOf({ cache, ttlSeconds: 60 });
+  const [ttl] = levers.dials!();
+  await ttl!.set(120);
+  await cache.set("long", "1");
+  await ttl!.set(null);
+  await cache.set("short", "1");
+  now = 60_000;
+
+  expect(ttl!.natural?.()).toBe(60);
+  expect(await levers.release!()).toBe("1 expired replies left the cache");
+  expect(await cache.get("long")).toBeDefined();
+  expect(await levers.cacheCounts!()).toMatchObject({ hits: 1, misses: 0, size: 1 });
+});
+
+test("a gate is limited from what it has seen at most", async () => {
+  const gate = new Gate();
+  const [concurrency] = leversOf({ gate }).dials!();
+  await Promise.all([1, 2, 3].map(() => gate.run(() => new Promise((resolve) => setImmediate(resolve)))));
+
+  expect(concurrency!.read()).toBeNull();
+  expect(concurrency!.natural?.()).toBe(3);
+  await concurrency!.set(2);
+  expect(gate.limit).toBe(2);
 });
