@@ -4,12 +4,16 @@
  */
 import http from "node:http";
 import https from "node:https";
+import { pipeline } from "node:stream/promises";
 
 /** A request as it goes out. */
 export interface WireInit {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string | Uint8Array;
+  /**
+   * A long one in parts. A stream is sent as it comes, and never again; give a `content-length` where it is known.
+   */
+  readonly body?: string | Uint8Array | readonly Uint8Array[] | AsyncIterable<Uint8Array>;
   readonly signal?: AbortSignal;
 }
 
@@ -33,9 +37,11 @@ const agents = { http: new http.Agent(AGENT_OPTIONS), https: new https.Agent(AGE
 export const nodeTransport: Transport = (url, init = {}) => {
   const target = new URL(url);
   const secure = target.protocol === "https:";
-  const body = typeof init.body === "string" ? Buffer.from(init.body) : init.body;
+  const { body: sent } = init;
+  const stream = isStream(sent) ? sent : null;
+  const parts = isStream(sent) ? [] : partsOf(sent);
   const headers: Record<string, string | number> = { ...init.headers };
-  if (body) headers["content-length"] = body.byteLength;
+  if (sent && !stream) headers["content-length"] = parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
   if (target.username) {
     const credentials = `${decodeURIComponent(target.username)}:${decodeURIComponent(target.password)}`;
     headers.authorization = `Basic ${Buffer.from(credentials).toString("base64")}`;
@@ -46,6 +52,7 @@ export const nodeTransport: Transport = (url, init = {}) => {
     if (signal?.aborted) return reject(signal.reason);
 
     const attempt = (again: boolean): void => {
+      let failure: unknown = null;
       const request = (secure ? https : http).request(target, {
         method: init.method ?? "GET",
         headers,
@@ -67,13 +74,42 @@ export const nodeTransport: Transport = (url, init = {}) => {
         signal?.removeEventListener("abort", abort);
         if (signal?.aborted) reject(signal.reason);
         else if (again && request.reusedSocket && error.code === "ECONNRESET") attempt(false);
-        else reject(error);
+        else reject(failure ?? error);
       });
-      request.end(body);
+      if (stream) {
+        const noted = noting(stream, (error) => {
+          failure = error;
+        });
+        // What goes wrong at either end of the pipe is an error of the request; of its source, "socket hang up".
+        pipeline(noted, request).catch(() => {});
+        return;
+      }
+      for (const part of parts.slice(0, -1)) request.write(part);
+      request.end(parts.at(-1));
     };
-    attempt(true);
+    attempt(stream === null);
   });
 };
+
+async function* noting<T>(parts: AsyncIterable<T>, note: (error: unknown) => void): AsyncGenerator<T> {
+  try {
+    yield* parts;
+  } catch (error) {
+    note(error);
+    throw error;
+  }
+}
+
+/** Whether a body comes part by part and can be sent only once. */
+export function isStream(body: WireInit["body"]): body is AsyncIterable<Uint8Array> {
+  return typeof body === "object" && Symbol.asyncIterator in body;
+}
+
+function partsOf(body: Exclude<WireInit["body"], AsyncIterable<Uint8Array>>): readonly Uint8Array[] {
+  if (body === undefined) return [];
+  if (typeof body === "string") return [Buffer.from(body)];
+  return body instanceof Uint8Array ? [body] : body;
+}
 
 async function* bodyOf(response: http.IncomingMessage, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
   try {
@@ -103,7 +139,7 @@ export function fetchTransport(userFetch: typeof fetch): Transport {
     const response = await userFetch(url, {
       method: init.method ?? "GET",
       headers: { ...init.headers },
-      body: init.body as never,
+      ...fetchInit(init.body),
       signal: init.signal,
     });
     return {
@@ -112,6 +148,11 @@ export function fetchTransport(userFetch: typeof fetch): Transport {
       body: fetchBody(response),
     };
   };
+}
+
+function fetchInit(body: WireInit["body"]): object {
+  if (isStream(body)) return { body: ReadableStream.from(body), duplex: "half" };
+  return { body: Array.isArray(body) ? Buffer.concat(body) : body };
 }
 
 async function* fetchBody(response: Response): AsyncGenerator<Uint8Array> {

@@ -21,6 +21,8 @@ import { ReplyObserver } from "./replyObserver.js";
 import { steadyNow } from "./steadyClock.js";
 import type { EngineCall, EngineChunk, EngineReply, ModelFacts } from "./types.js";
 
+const REFUSALS: ReadonlySet<string> = new Set(["OPTION_INVALID", "QUEUE_FULL", "QUEUE_TIMEOUT"]);
+
 export interface EngineOptions {
   readonly store: OptimizerStore;
   readonly logger?: Logger;
@@ -71,7 +73,7 @@ export class Engine {
     try {
       return await this.planner.plan(call, started);
     } catch (error) {
-      if (error instanceof WindowOverflow || isUsersMistake(error) || call.signal?.aborted) throw error;
+      if (error instanceof WindowOverflow || isRefusal(error) || call.signal?.aborted) throw error;
       this.warnUndecided(nameOf(error));
       return this.planner.without(call, undecided("the optimizer failed", call.optimize), started);
     }
@@ -162,6 +164,15 @@ export class Engine {
     return this.planner.countTokens(call);
   }
 
+  /** Ids of a text in the model's vocabulary; null where its tokenizer cannot be rebuilt. Loads no model. */
+  async tokenIds(
+    call: Pick<EngineCall, "origin" | "headers" | "transport">,
+    model: string,
+    text: string,
+  ): Promise<Uint32Array | null> {
+    return this.planner.tokenIds(call, model, text);
+  }
+
   /** From memory; undefined before the first call of this model on this server. */
   modelFacts(origin: string, model: string): ModelFacts | undefined {
     return this.planner.modelFacts(origin, model);
@@ -248,8 +259,9 @@ function isAbort(error: unknown): boolean {
   return error instanceof Error && (error.name === "AbortError" || error.name === "TimeoutError");
 }
 
-function isUsersMistake(error: unknown): boolean {
-  return OptimizerError.isInstance(error) && error.code === "OPTION_INVALID";
+/** Not a failure of the optimizer: it says no, or whoever admits calls does. */
+function isRefusal(error: unknown): boolean {
+  return OptimizerError.isInstance(error) && REFUSALS.has(error.code);
 }
 
 function nameOf(error: unknown): string {

@@ -93,6 +93,12 @@ export class Planner {
         optimize: true,
         templateConfidence: match?.confidence ?? 0,
       };
+      const turn = call.admit?.({
+        slotId,
+        templateId: match?.templateId ?? null,
+        wouldReload: () => this.slots.wouldReload(slotId, facts, configuration),
+      });
+      if (turn) started += await this.whileUncounted(slotId, turn);
       decided = this.permitted(call, this.slots.decide(slotId, facts, configuration));
     } finally {
       this.slots.counted(slotId);
@@ -100,6 +106,18 @@ export class Planner {
     const basis: PlanBasis = { model, facts, head, match, statisticsIds, slotId };
     const plan = { call, watch, serverId: serverId(call.origin), basis, decided };
     return { ...plan, decision: decisionRecord(plan, performance.now() - started) };
+  }
+
+  /** Waits without holding up others, which wait for calls that are being counted. Milliseconds that it took. */
+  private async whileUncounted(slotId: string, turn: Promise<void>): Promise<number> {
+    const began = performance.now();
+    this.slots.counted(slotId);
+    try {
+      await turn;
+    } finally {
+      this.slots.counting(slotId);
+    }
+    return performance.now() - began;
   }
 
   /** The templates of a model, with this call's settings. */
@@ -219,6 +237,14 @@ export class Planner {
     const { tokens, source } =
       this.counter.known(model, call.body) ?? (await this.counter.count(model, call.body));
     return { tokens, source };
+  }
+
+  async tokenIds(where: Where, name: string, text: string): Promise<Uint32Array | null> {
+    const watch = this.watchOf(where);
+    const model = watch.model(name) ?? (await watch.learn(name));
+    if (!model) return null;
+    if (!this.counter.isPrepared(model)) await this.counter.prepare(model, watch.address);
+    return this.counter.isPrepared(model) ? this.counter.encode(model, text) : null;
   }
 
   modelFacts(origin: string, name: string): ModelFacts | undefined {

@@ -101,6 +101,11 @@ export class PromptCounter {
     return tokens === null ? null : this.exact(model, tokens);
   }
 
+  /** Ids of a text in the model's vocabulary; only while {@link isPrepared}. */
+  encode(model: InstalledModel, text: string): Promise<Uint32Array> {
+    return this.pool.encode(model.digest, text);
+  }
+
   /** The best count there is now. */
   async count(model: InstalledModel, request: CountedRequest): Promise<PromptSize> {
     const upperBound = this.upperBound(request);

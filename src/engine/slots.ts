@@ -4,13 +4,21 @@ import type { WireChunk } from "../backend/wire.js";
 import { type AfterReply, afterReply, type Reply } from "../optimizer/afterReply.js";
 import type { Configuration } from "../optimizer/configuration.js";
 import { type CallFacts, type Decided, decide } from "../optimizer/decide.js";
+import { conflicts } from "../optimizer/explicitOptions.js";
 import { histogramOf, quantile } from "../optimizer/histogram.js";
 import { needsCount } from "../optimizer/needsCount.js";
 import { profileChange, profileId, slotFromProfile, withProfile } from "../optimizer/profile.js";
 import type { OutputReserve } from "../optimizer/reserve.js";
 import { afterContextError, afterOutOfMemory, type Retry } from "../optimizer/retry.js";
-import type { SlotState } from "../optimizer/slotState.js";
-import { afterDecision, afterFailure, afterLoaded, atSending, observe } from "../optimizer/transitions.js";
+import { expectedRunner, type SlotState } from "../optimizer/slotState.js";
+import {
+  afterDecision,
+  afterFailure,
+  afterLoaded,
+  atSending,
+  isReloading,
+  observe,
+} from "../optimizer/transitions.js";
 import type { RunnerOptions } from "../records.js";
 import type { OptimizerStore } from "../storage/store.js";
 import { milliseconds } from "./replyObserver.js";
@@ -19,15 +27,20 @@ import { steadyNow } from "./steadyClock.js";
 
 /** Fewer replies than this say little about the next one's length. */
 const ENOUGH_REPLIES = 5;
+const UNSTEERED = {};
+
+/** Names of one runner that are kept. */
+const MOST_NAMES = 16;
 
 interface Slot {
   state: SlotState;
+  /** The name by which it was asked for last. */
+  model: string;
   running: number;
   /** Calls that were seen and are not decided yet: their prompts are being counted. */
   undecided: number;
   /** Called when the last of them is. */
   waiting: (() => void)[];
-const UNSTEERED = {};
   observedAt: number;
 }
 
@@ -49,6 +62,7 @@ export class Slots {
     if (!slot) {
       slot = {
         state: slotFromProfile(identity, this.store.get("profiles", id)),
+        model: model.name,
         running: 0,
         undecided: 0,
         waiting: [],
@@ -56,20 +70,12 @@ export class Slots {
       };
       this.slots.set(id, slot);
     }
+    this.steer(id, slot);
+    slot.model = model.name;
     if (watch.observedAt > slot.observedAt) this.look(id, slot, model, watch);
     return id;
   }
 
-  private look(id: string, slot: Slot, model: InstalledModel, watch: ServerWatch): void {
-    slot.observedAt = watch.observedAt;
-    const loaded = watch.loadedState(model);
-    const others = watch.otherModelsLoaded(model);
-    this.steer(id, slot);
-    const seen = observe(slot.state, {
-      numCtx: loaded?.numCtx ?? null,
-      sizeBytes: loaded?.sizeBytes ?? 0,
-      vramBytes: loaded?.vramBytes ?? 0,
-      expiresAt: loaded?.expiresAt ?? null,
   /** What this process's own auto-optimizer asks for; others' changes come with the store's events. */
   private steer(id: string, slot: Slot): void {
     const steering = this.store.get("profiles", id)?.steering ?? UNSTEERED;
@@ -77,6 +83,15 @@ export class Slots {
     slot.state = { ...slot.state, known: { ...slot.state.known, steering } };
   }
 
+  private look(id: string, slot: Slot, model: InstalledModel, watch: ServerWatch): void {
+    slot.observedAt = watch.observedAt;
+    const loaded = watch.loadedState(model);
+    const others = watch.otherModelsLoaded(model);
+    const seen = observe(slot.state, {
+      numCtx: loaded?.numCtx ?? null,
+      sizeBytes: loaded?.sizeBytes ?? 0,
+      vramBytes: loaded?.vramBytes ?? 0,
+      expiresAt: loaded?.expiresAt ?? null,
       otherModelsLoaded: others.count,
       otherBytes: others.bytes,
       observedAt: watch.observedAt,
@@ -108,6 +123,17 @@ export class Slots {
       : new Promise((resume) => {
           slot.waiting.push(resume);
         });
+  }
+
+  /** Whether a call that was decided now would have a loaded model loaded anew. A reload on its way takes along whom it can. */
+  wouldReload(id: string, facts: CallFacts, configuration: Configuration): boolean {
+    const { state } = this.of(id);
+    const { pending } = state;
+    const isFree = facts.explicit.num_ctx === undefined;
+    if (pending && isFree && !conflicts(facts.explicit, pending.options)) return false;
+    if (expectedRunner(state).numCtx === null) return false;
+    const decided = decide(state, facts, configuration, steadyNow());
+    return !decided.overflow && isReloading(decided);
   }
 
   /** Decides a call and takes the decision in, in one turn of the event loop. */
@@ -209,8 +235,14 @@ export class Slots {
         outputTokens: reply.doneReason === "length" ? {} : histogramOf(reply.outputTokens),
       }),
     };
-    void this.store.merge("profiles", { ...after.change, counts } as never);
+    void this.store.merge("profiles", { ...after.change, ...this.namesOf(id, slot), counts } as never);
     return after;
+  }
+
+  /** The names of a slot, where this one is new to its profile. */
+  private namesOf(id: string, { model }: Slot): { readonly models?: readonly string[] } {
+    const known = this.store.get("profiles", id)?.models ?? [];
+    return known.includes(model) ? {} : { models: [...known, model].slice(-MOST_NAMES) };
   }
 
   /** The loaded runner's exact options while no call of this process uses it; null otherwise. */

@@ -37,6 +37,20 @@ export interface EngineCall {
   readonly redact?: (text: string) => string;
   /** Messages that the caller left out after an overflow with `trim`. */
   readonly trimmedMessages?: number;
+  /**
+   * Asked right before the call is decided, for who lets calls take turns: null lets it go at once, a promise lets it
+   * wait, and its rejection ends the call. Calls about which nothing is decided do not ask.
+   */
+  readonly admit?: (asking: Asking) => Promise<void> | null;
+}
+
+/** A call that is counted and not decided yet. */
+export interface Asking {
+  /** The loaded runner that it is for. */
+  readonly slotId: string;
+  readonly templateId: string | null;
+  /** Whether a loaded model would be loaded anew for it, if it were decided now. */
+  readonly wouldReload: () => boolean;
 }
 
 /** One parsed line of the reply and its raw text. */
