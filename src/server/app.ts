@@ -3,11 +3,25 @@ import { isAbsolute } from "node:path";
 import { Hono } from "hono";
 import { nodeTransport, readBody } from "../backend/transport.js";
 import { Engine } from "../engine/engine.js";
+import { steadyNow } from "../engine/steadyClock.js";
 import { silentLogger } from "../logger.js";
-import { failureOf, isAbort, nameOfFailure } from "./failure.js";
+import { Activity } from "./activity.js";
+import { callEngine } from "./callEngine.js";
+import { noteClient } from "./client.js";
+import { type Failure, failureOf, isAbort, nameOfFailure } from "./failure.js";
 import { hasToken, isTrustedHost, isTrustedOrigin } from "./guard.js";
 import { addOllamaRoutes } from "./ollamaRoutes.js";
-import { DEFAULT_BODY_LIMIT_BYTES, type ServerAppOptions, type ServerContext } from "./options.js";
+import { isOpenAiPath, openAiFailure, WRONG_KEY } from "./openai/failure.js";
+import { addOpenAiRoutes } from "./openai/routes.js";
+import { addOptimizationRoutes } from "./optimizationRoutes.js";
+import {
+  DEFAULT_BODY_LIMIT_BYTES,
+  DEFAULT_MAX_WAIT_MS,
+  DEFAULT_MAX_WAITING,
+  type ServerAppOptions,
+  type ServerContext,
+} from "./options.js";
+import { Turns } from "./turns.js";
 
 const HEALTH_TIMEOUT_MS = 2_000;
 
@@ -28,9 +42,16 @@ export function createServerApp(options: ServerAppOptions): Hono {
     const host = req.header("host") ?? new URL(req.url).host;
     if (!isTrustedHost(host, hosts)) return refused(403, "this host name is not allowed");
     if (!isTrustedOrigin(req.header("origin"), hosts)) return refused(403, "this origin is not allowed");
-    if (options.token !== undefined && !hasToken(req.header("authorization"), options.token)) {
-      return refused(401, "the token is missing or wrong", { "www-authenticate": "Bearer" });
+    await next();
+    return undefined;
+  });
+
+  app.use(async (asked, next) => {
+    if (options.token !== undefined && !hasToken(asked.req.header("authorization"), options.token)) {
+      const error = isOpenAiPath(asked.req.path) ? WRONG_KEY : "the token is missing or wrong";
+      return refused(401, error, { "www-authenticate": "Bearer" });
     }
+    noteClient(asked);
     await next();
     return undefined;
   });
@@ -43,24 +64,35 @@ export function createServerApp(options: ServerAppOptions): Hono {
     );
   });
 
+  addOptimizationRoutes(app, context);
+  addOpenAiRoutes(app, context);
   addOllamaRoutes(app, context, options.allowAdmin ?? false);
 
-  app.onError((error) => {
-    const failure = failureOf(error);
+  app.onError((error, { req }) => {
+    const failure = isOpenAiPath(req.path) ? openAiFailure(error) : failureOf(error);
     if (!isAbort(error)) logger.warn(`server: answered ${failure.status} (${nameOfFailure(error)})`);
-    return new Response(failure.body, {
-      status: failure.status,
-      headers: { "content-type": "application/json; charset=utf-8" },
-    });
+    return new Response(failure.body, { status: failure.status, headers: headersOf(failure) });
   });
   return app;
 }
 
-function contextOf(options: ServerAppOptions): ServerContext {
-  const { store, logger } = options;
-  const tokenizerFolder = isAbsolute(store.location) ? store.location : null;
+function headersOf({ retryAfterSeconds }: Failure): Record<string, string> {
   return {
-    engine: options.engine ?? new Engine({ store, logger, tokenizerFolder }),
+    "content-type": "application/json; charset=utf-8",
+    ...(retryAfterSeconds !== null && { "retry-after": String(retryAfterSeconds) }),
+  };
+}
+
+function contextOf(options: ServerAppOptions): ServerContext {
+  const { store, logger, maxWaiting = DEFAULT_MAX_WAITING, maxWaitMs = DEFAULT_MAX_WAIT_MS } = options;
+  const tokenizerFolder = isAbsolute(store.location) ? store.location : null;
+  const engine = options.engine ?? new Engine({ store, logger, tokenizerFolder });
+  const activity = new Activity(steadyNow, maxWaiting);
+  const turns = new Turns({ maxWaiting, maxWaitMs }, steadyNow, (waiting) => activity.queueChanged(waiting));
+  return {
+    engine: callEngine(engine, turns, activity, steadyNow),
+    activity,
+    store,
     ...withoutCredentials(options.upstream, options.upstreamHeaders),
     transport: options.transport ?? nodeTransport,
     bodyLimitBytes: options.bodyLimitBytes ?? DEFAULT_BODY_LIMIT_BYTES,
@@ -94,6 +126,6 @@ async function answers({ origin, headers, transport }: ServerContext): Promise<b
   }
 }
 
-function refused(status: number, error: string, headers: Record<string, string> = {}): Response {
+function refused(status: number, error: unknown, headers: Record<string, string> = {}): Response {
   return Response.json({ error }, { status, headers });
 }

@@ -1,27 +1,49 @@
 /** What a client of the Ollama surface is told when a call fails: the server's own words where it said any. */
 import { OptimizerError, UpstreamError } from "../errors.js";
+import { QueueError } from "./turns.js";
 
 export interface Failure {
   readonly status: number;
   /** JSON as Ollama writes it: `{"error": "..."}`. */
   readonly body: string;
+  /** Seconds after which to call again; null where nothing is known of that. */
+  readonly retryAfterSeconds: number | null;
 }
 
 /** nginx's status for a client that left; Ollama logs the same. Nobody reads it. */
 const CLIENT_LEFT = 499;
 
+const STATUS: Readonly<Record<string, number>> = {
+  CONTEXT_OVERFLOW: 400,
+  OPTION_INVALID: 400,
+  BODY_TOO_LARGE: 413,
+  BODY_TOO_SLOW: 408,
+  QUEUE_FULL: 503,
+  QUEUE_TIMEOUT: 503,
+};
+
 export function failureOf(error: unknown): Failure {
+  const retryAfterSeconds = error instanceof QueueError ? error.retryAfterSeconds : null;
+  return { ...answerTo(error), retryAfterSeconds };
+}
+
+function answerTo(error: unknown): Pick<Failure, "status" | "body"> {
   if (isUpstream(error)) {
     const { status, body, message } = error;
     if (status >= 400 && body !== "") return { status, body: hasErrorField(body) ? body : worded(body) };
     return { status: 502, body: worded(message) };
   }
   if (OptimizerError.isInstance(error)) {
-    const status = { CONTEXT_OVERFLOW: 400, OPTION_INVALID: 400, BODY_TOO_LARGE: 413 }[error.code] ?? 500;
-    return { status, body: worded(error.message) };
+    return { status: STATUS[error.code] ?? 500, body: worded(error.message) };
   }
   if (isAbort(error)) return { status: CLIENT_LEFT, body: worded("the client left") };
   return { status: 500, body: worded("internal error") };
+}
+
+/** For the metrics: the codes that the request log has too. */
+export function codeOfFailure(error: unknown): string {
+  if (OptimizerError.isInstance(error)) return error.code;
+  return isAbort(error) ? "ABORTED" : "UNKNOWN";
 }
 
 /** For the log: a code or a class, never a text that may quote a prompt. */

@@ -5,9 +5,12 @@ import { createAdaptorServer } from "@hono/node-server";
 import type { Hono } from "hono";
 import { OptimizerError } from "../errors.js";
 import { isLoopback } from "./guard.js";
+import { endStalledSockets } from "./stalledSockets.js";
 
 const HEADERS_TIMEOUT_MS = 10_000;
-const REQUEST_TIMEOUT_MS = 60_000;
+/** Node looks for late headers this often; by itself only every 30 s. */
+const CHECKING_INTERVAL_MS = 2_000;
+const STALL_MS = 60_000;
 /** Longer than clients keep a socket idle, so that it is they who close it. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
 
@@ -20,6 +23,8 @@ export interface ListenOptions {
   readonly hasToken?: boolean;
   /** Lets others than this machine ask without a token. */
   readonly insecure?: boolean;
+  /** Milliseconds after which a client that stops in the middle of its request or its reply is let go. Default 60 s. */
+  readonly stallMs?: number;
 }
 
 export interface Listener {
@@ -38,7 +43,7 @@ export interface Listener {
  *   `ADDRESS_UNUSABLE`
  */
 export async function listen(app: Pick<Hono, "fetch">, options: ListenOptions): Promise<Listener> {
-  const { address = "127.0.0.1", port, hasToken = false, insecure = false } = options;
+  const { address = "127.0.0.1", port, hasToken = false, insecure = false, stallMs = STALL_MS } = options;
   if (!isLoopback(address) && !hasToken && !insecure) {
     throw new OptimizerError({
       code: "TOKEN_REQUIRED",
@@ -46,10 +51,20 @@ export async function listen(app: Pick<Hono, "fetch">, options: ListenOptions): 
       remedy: "Set a token, or insist with --insecure.",
     });
   }
-  const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server;
-  server.headersTimeout = HEADERS_TIMEOUT_MS;
-  server.requestTimeout = REQUEST_TIMEOUT_MS;
-  server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
+  const stopping = new AbortController();
+  const server = createAdaptorServer({
+    // Streams of events have no end of their own.
+    fetch: (request, env) => app.fetch(request, { ...env, stopping: stopping.signal }),
+    overrideGlobalObjects: false,
+    serverOptions: {
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      // A blob of gigabytes takes as long as it takes; who stalls or drips is found otherwise.
+      requestTimeout: 0,
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+      connectionsCheckingInterval: CHECKING_INTERVAL_MS,
+    },
+  }) as Server;
+  endStalledSockets(server, stallMs);
   await new Promise<void>((resolve, reject) => {
     server.once("error", (cause: NodeJS.ErrnoException) => reject(cannotListen(cause, address, port)));
     server.listen(port, address, resolve);
@@ -57,7 +72,10 @@ export async function listen(app: Pick<Hono, "fetch">, options: ListenOptions): 
   const bound = (server.address() as AddressInfo).port;
   return {
     origin: `http://${address.includes(":") ? `[${address}]` : address}:${bound}`,
-    close: (drainMs = 30_000) => drain(server, drainMs),
+    close: (drainMs = 30_000) => {
+      stopping.abort();
+      return drain(server, drainMs);
+    },
   };
 }
 

@@ -3,11 +3,13 @@ import type { Hono } from "hono";
 import type { WireRequest } from "../backend/wire.js";
 import type { EngineChunk, EngineReply } from "../engine/types.js";
 import type { DecisionRecord } from "../records.js";
+import { UNTOLD } from "./activity.js";
 import { abortWith, bodyStream } from "./bodyStream.js";
-import { failureOf, isAbort } from "./failure.js";
+import { clientOf } from "./client.js";
+import { codeOfFailure, failureOf, isAbort } from "./failure.js";
 import { generatingCall, isPreload, type OllamaPath, requestOf, withoutWindow } from "./ollamaCall.js";
 import type { ServerContext } from "./options.js";
-import { passThrough } from "./passThrough.js";
+import { bodyToSendOn, passThrough } from "./passThrough.js";
 import { readRequestBody } from "./requestBody.js";
 
 /** Routes that only read. All others change models or accounts, fetch from elsewhere, or are not known. */
@@ -41,8 +43,9 @@ export function addOllamaRoutes(app: Hono, context: ServerContext, allowAdmin: b
         { status: 403 },
       );
     }
-    const body = method === "GET" || method === "HEAD" ? undefined : await bodyOf(context, req.raw);
-    const reply = await passThrough(context, req.raw, body);
+    // Ollama takes files by this route alone, of any size; their digest is in the path.
+    const limit = pathname.startsWith("/api/blobs/") ? Number.POSITIVE_INFINITY : context.bodyLimitBytes;
+    const reply = await passThrough(context, req.raw, await bodyToSendOn(req.raw, limit));
     // Models may have been made anew or unloaded.
     if (allowAdmin && method !== "GET" && method !== "HEAD") context.engine.lookAgain(context.origin);
     return reply;
@@ -68,12 +71,23 @@ async function embedding(context: ServerContext, request: Request): Promise<Resp
 
 /** With the loaded runner's exact options below the client's own: leaving one out would reload it. */
 async function sideCall(context: ServerContext, request: Request, body: WireRequest): Promise<Response> {
-  const { engine, origin } = context;
-  const loaded = await engine.loadedOptions(context, body.model).catch(() => null);
-  const sent = loaded ? { ...body, options: { ...loaded, ...body.options } } : body;
-  const reply = await passThrough(context, request, JSON.stringify(sent));
-  if (!loaded || body.keep_alive !== undefined || body.options) engine.lookAgain(origin);
-  return reply;
+  const { engine, origin, activity } = context;
+  const tracked = activity.begin({
+    model: body.model,
+    surface: "ollama",
+    path: new URL(request.url).pathname,
+  });
+  try {
+    const loaded = await engine.loadedOptions(context, body.model).catch(() => null);
+    const sent = loaded ? { ...body, options: { ...loaded, ...body.options } } : body;
+    const reply = await passThrough(context, request, JSON.stringify(sent));
+    if (!loaded || body.keep_alive !== undefined || body.options) engine.lookAgain(origin);
+    tracked.end({ ...UNTOLD, status: reply.status, errorCode: reply.status < 400 ? null : "SERVER_ERROR" });
+    return reply;
+  } catch (error) {
+    tracked.end({ ...UNTOLD, status: failureOf(error).status, errorCode: codeOfFailure(error) });
+    throw error;
+  }
 }
 
 async function decided(
@@ -93,6 +107,7 @@ async function decided(
     optimize: true,
     onOverflow: context.onOverflow,
     source: "server",
+    client: clientOf(request),
   });
   const headers = new Headers(decisionHeaders(reply.decision()));
   const contentType = reply.headers["content-type"];

@@ -3,6 +3,8 @@ import type { Transport } from "../backend/transport.js";
 import type { Engine } from "../engine/engine.js";
 import type { Logger } from "../logger.js";
 import type { OptimizerStore } from "../storage/store.js";
+import type { Activity } from "./activity.js";
+import type { CallEngine } from "./callEngine.js";
 
 export interface ServerAppOptions {
   /** Base address of Ollama. The only place that requests are ever sent to. */
@@ -23,6 +25,10 @@ export interface ServerAppOptions {
   readonly override?: boolean;
   /** A prompt that fits no permitted window: refused with 400 (default), or cut as Ollama does. */
   readonly onOverflow?: "error" | "cut";
+  /** Calls that may wait for one model while it is in use with another window; more get 503. Default 512. */
+  readonly maxWaiting?: number;
+  /** Milliseconds after which a call that still waits gets 503. Default 300,000. */
+  readonly maxWaitMs?: number;
   /** Sent to Ollama with each request, e.g. the credentials of a proxy before it. */
   readonly upstreamHeaders?: Readonly<Record<string, string>>;
   /** Defaults to node:http. */
@@ -33,7 +39,10 @@ export interface ServerAppOptions {
 
 /** The same with nothing left open. */
 export interface ServerContext {
-  readonly engine: Engine;
+  /** The only way to a model: calls take turns there, and the activity sees them. */
+  readonly engine: CallEngine;
+  readonly activity: Activity;
+  readonly store: OptimizerStore;
   /** Without a trailing slash. */
   readonly origin: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -44,3 +53,6 @@ export interface ServerContext {
 }
 
 export const DEFAULT_BODY_LIMIT_BYTES: number = 32 * 2 ** 20;
+/** As OLLAMA_MAX_QUEUE. */
+export const DEFAULT_MAX_WAITING = 512;
+export const DEFAULT_MAX_WAIT_MS = 300_000;

@@ -1,23 +1,44 @@
-/** Reads a request's body up to a limit. */
+/** Reads a request's body up to a limit, and not at a drip. */
 import { OptimizerError } from "../errors.js";
 
+/** A body may be slow for so long; then it has to have come at this rate on average. */
+const GRACE_MS = 30_000;
+const LEAST_BYTES_PER_MS = 1;
+
 /**
+ * The body whole.
+ *
  * @param limit bytes
- * @throws OptimizerError `BODY_TOO_LARGE` as soon as the limit is passed, or announced to be
+ * @throws OptimizerError `BODY_TOO_LARGE` as soon as the limit is passed, or announced to be; `BODY_TOO_SLOW`
  */
 export async function readRequestBody(request: Request, limit: number): Promise<Uint8Array> {
-  if (Number(request.headers.get("content-length") ?? 0) > limit) throw tooLarge(limit);
   const parts: Uint8Array[] = [];
-  let bytes = 0;
-  if (request.body) {
-    // Leaving the loop early cancels the body.
-    for await (const part of request.body as unknown as AsyncIterable<Uint8Array>) {
-      bytes += part.byteLength;
-      if (bytes > limit) throw tooLarge(limit);
-      parts.push(part);
-    }
-  }
+  for await (const part of partsOf(request, limit)) parts.push(part);
   return Buffer.concat(parts);
+}
+
+/**
+ * The body as it comes; errors as {@link readRequestBody}. Leaving early cancels it.
+ *
+ * @param limit bytes
+ * @param now milliseconds
+ */
+export async function* partsOf(
+  request: Request,
+  limit: number,
+  now: () => number = () => performance.now(),
+): AsyncGenerator<Uint8Array> {
+  if (Number(request.headers.get("content-length") ?? 0) > limit) throw tooLarge(limit);
+  if (!request.body) return;
+  const began = now();
+  let bytes = 0;
+  for await (const part of request.body as unknown as AsyncIterable<Uint8Array>) {
+    bytes += part.byteLength;
+    if (bytes > limit) throw tooLarge(limit);
+    const elapsed = now() - began;
+    if (elapsed > GRACE_MS && bytes < elapsed * LEAST_BYTES_PER_MS) throw tooSlow();
+    yield part;
+  }
 }
 
 function tooLarge(limit: number): OptimizerError {
@@ -25,5 +46,13 @@ function tooLarge(limit: number): OptimizerError {
     code: "BODY_TOO_LARGE",
     message: `The request is larger than ${limit} bytes`,
     remedy: "Send less, or start the server with a larger body limit.",
+  });
+}
+
+function tooSlow(): OptimizerError {
+  return new OptimizerError({
+    code: "BODY_TOO_SLOW",
+    message: "The request came too slowly",
+    remedy: "Send it again over a faster connection.",
   });
 }

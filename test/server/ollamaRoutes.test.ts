@@ -153,7 +153,9 @@ describe("other routes", () => {
     await using open = await pair({}, { allowAdmin: true });
     expect((await open.app.request("/api/pull", { method: "POST", body: "{}" })).status).toBe(404);
     expect(open.ollama.requests.map(({ path }) => path)).toEqual(["/api/pull"]);
-    expect((await open.app.request("/v1/models")).status).toBe(404);
+    for (const path of ["/v1/none", "/optimization/none", "/metrics/none"]) {
+      expect((await open.app.request(path)).status, path).toBe(404);
+    }
     expect(open.ollama.requests).toHaveLength(1);
   });
 });

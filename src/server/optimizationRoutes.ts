@@ -1,0 +1,34 @@
+/** What the optimizer does and knows: decisions, models, templates, exact token counts, metrics, and all of it live. */
+import type { Context, Hono } from "hono";
+import { decisions } from "./decisionsRoute.js";
+import { eventStream } from "./eventStream.js";
+import { CallMetrics } from "./metrics/callMetrics.js";
+import { models } from "./modelsRoute.js";
+import type { ServerContext } from "./options.js";
+import { readRequestBody } from "./requestBody.js";
+import { templates } from "./templatesRoute.js";
+import { tokenize } from "./tokenizeRoute.js";
+
+const PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8";
+
+export function addOptimizationRoutes(app: Hono, context: ServerContext): void {
+  const { activity, store, bodyLimitBytes } = context;
+  const metrics = new CallMetrics(activity);
+  app.get("/metrics", () => new Response(metrics.text(), { headers: { "content-type": PROMETHEUS } }));
+  app.get("/optimization/events", ({ env }) => eventStream(activity, stoppingOf(env)));
+  app.get("/optimization/decisions", ({ req }) => decisions(store, queryOf(req.raw)));
+  app.get("/optimization/models", () => models(context));
+  app.get("/optimization/templates", ({ req }) => templates(store, queryOf(req.raw)));
+  app.post("/optimization/tokenize", async ({ req }) =>
+    tokenize(context, await readRequestBody(req.raw, bodyLimitBytes)),
+  );
+}
+
+function queryOf(request: Request): URLSearchParams {
+  return new URL(request.url).searchParams;
+}
+
+/** Told by the listener (`listen.ts`); an application that nobody listens for ends with its process. */
+function stoppingOf(env: Context["env"]): AbortSignal | undefined {
+  return (env as { stopping?: AbortSignal } | undefined)?.stopping;
+}
