@@ -27,7 +27,7 @@ import { steadyNow } from "./steadyClock.js";
 import { Templates } from "./templatesOf.js";
 import type { EngineCall, ModelFacts } from "./types.js";
 
-/** A first call waits this long for the server's lists and, when its bytes do not fit, for the tokenizer. */
+/** A first call waits this long for the server's lists and the store and, when its bytes do not fit, for the tokenizer. */
 const FIRST_CALL_WAIT_MS = 1_000;
 
 type Where = Pick<EngineCall, "origin" | "headers" | "transport">;
@@ -40,12 +40,15 @@ export class Planner {
   readonly host: HostSampler = new HostSampler(Date.now);
   private readonly watches = new Map<string, ServerWatch>();
   private readonly conversations = new Conversations();
+  /** What is stored is read, or cannot be: the first decision about a model shall know its profile. */
+  private readonly stored: Promise<void>;
 
   constructor(
     store: OptimizerStore,
     pool: TokenizerPool,
     private readonly logger: Logger,
   ) {
+    this.stored = store.ready().catch(() => {});
     this.counter = new PromptCounter(pool, store, logger);
     this.slots = new Slots(store);
     this.templates = new Templates(store);
@@ -129,7 +132,8 @@ export class Planner {
     const known = watch.model(name);
     const looking = watch.beforeDecision();
     if (known && !looking) return known;
-    await Promise.race([Promise.all([known ?? watch.learn(name), looking]), delay(FIRST_CALL_WAIT_MS)]);
+    const asked = [known ?? watch.learn(name), looking, this.stored];
+    await Promise.race([Promise.all(asked), delay(FIRST_CALL_WAIT_MS)]);
     return watch.model(name) ?? known ?? null;
   }
 

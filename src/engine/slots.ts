@@ -52,6 +52,16 @@ export class Slots {
       const slot = kind === "profiles" && record ? this.slots.get(id) : undefined;
       if (slot) slot.state = withProfile(slot.state, record as never);
     });
+    // A slot may be seen before what is stored has been read, and would overwrite it with what little it knows.
+    store.ready().then(
+      () => {
+        for (const [id, slot] of this.slots) {
+          const profile = store.get("profiles", id);
+          if (profile) slot.state = withProfile(slot.state, profile);
+        }
+      },
+      () => {},
+    );
   }
 
   /** The slot of a model, with what the server showed last taken in. */
