@@ -84,11 +84,11 @@ onEachOllama((upstream, version) => {
 
   test("a prompt that Ollama's own routes cut is answered whole", async () => {
     await nothingLoaded(upstream);
-    const call = { model: "random", messages: user(words(3_000)), max_tokens: 4 };
+    const call = { model: "random", messages: user(words(1_300)), max_tokens: 2 };
     const theirs = await own.chat.completions.create(call);
     expect(theirs.usage!.prompt_tokens).toBeLessThanOrEqual(4_096);
     const ours = await client.chat.completions.create(call);
-    expect(ours.usage!.prompt_tokens).toBeGreaterThan(8_000);
+    expect(ours.usage!.prompt_tokens).toBeGreaterThan(5_000);
   });
 
   test("calls of both surfaces share a window: no reload after the first calls", async () => {

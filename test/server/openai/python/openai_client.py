@@ -50,7 +50,7 @@ def stream():
 def stream_helper():
     with client.chat.completions.stream(model=model, messages=user, max_tokens=20) as events:
         text = "".join(event.delta for event in events if event.type == "content.delta")
-    assert events.get_final_completion().choices[0].message.content == text
+    assert events.current_completion_snapshot.choices[0].message.content == text
 
 
 def tools():
