@@ -9,6 +9,8 @@ export interface MeasuredBatch {
 
 /** An interval that reaches no further from its value than this is narrow. */
 export const NARROW = 0.05;
+/** Wider than this, and the smallest batch within 10 % of the best may be any of them. */
+const WIDE = 0.15;
 /** What the optimizer lets a smaller batch cost. */
 const TOLERATED_LOSS = 0.1;
 const LEAST_BATCH = 64;
@@ -35,12 +37,17 @@ export function candidateBatches(promptTokens: number): readonly number[] {
  * @example undecided([{ numBatch: 64, rate: { value: 50, low: 40, high: 60, samples: 2 } },
  *   { numBatch: 128, rate: { value: 100, low: 98, high: 102, samples: 4 } }]) // []
  */
-export function undecided(batches: readonly MeasuredBatch[]): readonly number[] {
+export function undecided(batches: readonly MeasuredBatch[], narrow: number = NARROW): readonly number[] {
   const best = batches.toSorted((a, b) => b.rate.value - a.rate.value)[0];
   const worthwhile = (1 - TOLERATED_LOSS) * (best?.rate.low ?? 0);
   return batches
-    .filter(({ rate }) => rate.high >= worthwhile && relativeWidth(rate) > NARROW)
+    .filter(({ rate }) => rate.high >= worthwhile && relativeWidth(rate) > narrow)
     .map(({ numBatch }) => numBatch);
+}
+
+/** Whether rates are sure enough to choose a batch by. */
+export function isSure(batches: readonly MeasuredBatch[]): boolean {
+  return batches.length > 1 && undecided(batches, WIDE).length === 0;
 }
 
 /** A loaded size by batch. */

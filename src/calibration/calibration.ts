@@ -24,6 +24,8 @@ export interface Calibration {
   readonly batches: readonly CalibratedBatch[];
   /** The smallest within 10 % of the best rate; null when fewer than two were measured. */
   readonly numBatch: number | null;
+  /** Whether the rates are sure enough to decide by; if not, earlier evidence stands. */
+  readonly isBatchSure: boolean;
   readonly memory: readonly MemoryPoint[];
   readonly line: MemoryLine | null;
   /** A window that the line had not seen: what it said, and what was true. */
@@ -37,8 +39,12 @@ export interface Calibration {
   readonly largestWindow: { readonly numCtx: number; readonly limit: WindowLimit };
   /** The window that ran out of memory, and what other models took then. */
   readonly ceiling: { readonly numCtx: number; readonly otherBytes: number } | null;
-  /** How many times faster a prompt is read whose head is cached. */
-  readonly prefixCache: { readonly coldMs: number; readonly warmMs: number; readonly gain: Estimate } | null;
+  /** Times of a prompt, new and with its head cached, and the share of its time that is left then. */
+  readonly prefixCache: {
+    readonly coldMs: number;
+    readonly warmMs: number;
+    readonly leftShare: Estimate;
+  } | null;
   /** What is not as sure as it should be, for people; empty when every interval is narrow. */
   readonly uncertain: readonly string[];
   /** Measurements thrown away: another program had loaded the model in between, or the reply lacked its figures. */
@@ -48,8 +54,15 @@ export interface Calibration {
   readonly tookMs: number;
 }
 
-/** Times of loads and of cached prompts vary more than rates. */
-export const NARROW_TIME = 0.25;
+/** Times of loads vary more than rates. */
+const NARROW_LOAD = 0.25;
+/** Of what is left of a prompt's time, in shares of the whole. */
+const NARROW_SHARE = 0.05;
+
+/** Whether an interval of shares is narrow, whatever its value: 1 to 4 % left says enough. */
+export function isShareNarrow({ low, high }: Estimate): boolean {
+  return (high - low) / 2 <= NARROW_SHARE;
+}
 
 /**
  * What is not as sure as it should be, for people.
@@ -59,24 +72,17 @@ export const NARROW_TIME = 0.25;
 export function uncertain(
   batches: readonly CalibratedBatch[],
   loadMs: Estimate | null,
-  gain: Estimate | null,
+  leftShare: Estimate | null,
 ): string[] {
   const percent = (width: number): string => (width > 9 ? "unknown" : `±${Math.round(100 * width)} %`);
-  const wide = [
-    ...(batches.length < 2 ? ["prompt rate by batch: fewer than two batches were measured"] : []),
-    ...undecided(batches).map((numBatch) => {
-      const { rate } = batches.find((batch) => batch.numBatch === numBatch)!;
-      return `prompt rate with a batch of ${numBatch}: ${percent(relativeWidth(rate))}, wanted ${percent(NARROW)}`;
-    }),
+  const rates = undecided(batches).map((numBatch) => {
+    const { rate } = batches.find((batch) => batch.numBatch === numBatch)!;
+    return `prompt rate with a batch of ${numBatch}: ${percent(relativeWidth(rate))}, wanted ${percent(NARROW)}`;
+  });
+  const loadWidth = loadMs ? relativeWidth(loadMs) : Number.POSITIVE_INFINITY;
+  return [
+    ...(batches.length < 2 ? ["prompt rate by batch: fewer than two batches were measured"] : rates),
+    ...(loadWidth > NARROW_LOAD ? [`load time: ${percent(loadWidth)}, wanted ${percent(NARROW_LOAD)}`] : []),
+    ...(leftShare && isShareNarrow(leftShare) ? [] : ["what the prefix cache saves"]),
   ];
-  for (const [what, value] of [
-    ["load time", loadMs],
-    ["gain of the prefix cache", gain],
-  ] as const) {
-    if (!value) wide.push(`${what}: not measured`);
-    else if (relativeWidth(value) > NARROW_TIME) {
-      wide.push(`${what}: ${percent(relativeWidth(value))}, wanted ${percent(NARROW_TIME)}`);
-    }
-  }
-  return wide;
 }

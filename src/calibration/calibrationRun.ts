@@ -8,9 +8,9 @@ import { rungAtMost } from "../optimizer/ladder.js";
 import { type MemoryPoint, memoryLine, predictedBytes } from "../optimizer/memoryModel.js";
 import { isReload } from "../optimizer/reload.js";
 import type { RunnerOptions } from "../records.js";
-import { candidateBatches, predictedBatchBytes, undecided } from "./batchSearch.js";
-import { type CalibratedBatch, type Calibration, NARROW_TIME, uncertain } from "./calibration.js";
-import { type Estimate, estimate, relativeWidth } from "./estimate.js";
+import { candidateBatches, isSure, predictedBatchBytes, undecided } from "./batchSearch.js";
+import { type CalibratedBatch, type Calibration, isShareNarrow, uncertain } from "./calibration.js";
+import { type Estimate, estimate } from "./estimate.js";
 import { cacheBytesPerToken } from "./keyValueCache.js";
 import { inUse, type Load, type ModelRunner, type Reading } from "./modelRunner.js";
 import { prose } from "./prose.js";
@@ -32,8 +32,10 @@ export interface RunContext {
 /** The window that rates are measured with: Ollama's default on small machines. */
 const FIRST_WINDOW = 4096;
 /** Prompts shorter than this say little about a rate; longer than this, nothing more about batches. */
-const PROMPT_TOKENS = { least: 192, most: 2304 };
+const PROMPT_TOKENS = { least: 288, most: 2304 };
 const FIRST_WORDS = 60;
+/** Read after each load, before anything is measured. */
+const WARMING_TOKENS = 16;
 /** Shares of the time after which rates, and then windows, are measured no more. */
 const BATCHES_UNTIL = 0.6;
 const WINDOWS_UNTIL = 0.85;
@@ -172,7 +174,7 @@ export class CalibrationRun {
     if (isNew && !this.hasRoomFor(numBatch)) return;
     const options = { num_ctx: this.window, num_batch: numBatch };
     await this.load(options);
-    await this.read(this.words(PROMPT_TOKENS.least / 4), options);
+    await this.read(this.words(WARMING_TOKENS), options);
     const rates = this.rates.get(numBatch) ?? [];
     this.rates.set(numBatch, rates);
     for (let index = 0; index < READINGS; index++) {
@@ -274,9 +276,8 @@ export class CalibrationRun {
     const options = this.optionsFor(this.window);
     await this.load(options);
     while (this.prefix.length < PREFIX_PAIRS.most && this.share < 1) {
-      const gain = this.gain();
-      const isEnough = gain && this.prefix.length >= PREFIX_PAIRS.least && relativeWidth(gain) <= NARROW_TIME;
-      if (isEnough) return;
+      const left = this.leftShare();
+      if (left && this.prefix.length >= PREFIX_PAIRS.least && isShareNarrow(left)) return;
       this.step(`reading a prompt of ${this.promptTokens} tokens twice`);
       const prompt = this.words(this.promptTokens - FIRST_WORDS);
       const cold = await this.read(prompt, options);
@@ -285,12 +286,12 @@ export class CalibrationRun {
     }
   }
 
-  private gain(): Estimate | null {
-    return estimate(this.prefix.map(({ coldMs, warmMs }) => coldMs / warmMs));
+  private leftShare(): Estimate | null {
+    return estimate(this.prefix.map(({ coldMs, warmMs }) => warmMs / coldMs));
   }
 
   result(blob: string, otherBytes: number): Omit<Calibration, "notRestored" | "tookMs"> {
-    const gain = this.gain();
+    const leftShare = this.leftShare();
     const batches = this.measured();
     const numBatch = this.chosen();
     const loadMs = estimate(this.loads);
@@ -305,6 +306,7 @@ export class CalibrationRun {
       promptTokens: this.promptTokens,
       batches,
       numBatch,
+      isBatchSure: isSure(batches),
       memory: [...this.points.values()],
       line: memoryLine(
         this.pointsOf(numBatch).filter((point) => !isSpilled(point)),
@@ -314,12 +316,12 @@ export class CalibrationRun {
       cacheBytesPerToken: this.cacheBytes,
       largestWindow: this.largest,
       ceiling: this.failed === null ? null : { numCtx: this.failed, otherBytes },
-      prefixCache: gain && {
+      prefixCache: leftShare && {
         coldMs: estimate(this.prefix.map(({ coldMs }) => coldMs))!.value,
         warmMs: estimate(this.prefix.map(({ warmMs }) => warmMs))!.value,
-        gain,
+        leftShare,
       },
-      uncertain: uncertain(batches, loadMs, gain),
+      uncertain: uncertain(batches, loadMs, leftShare),
       disturbed: this.disturbed,
     };
   }

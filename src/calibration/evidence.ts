@@ -7,8 +7,8 @@ import type { Change } from "../storage/store.js";
 import type { Calibration } from "./calibration.js";
 
 /**
- * The change to the profile of the calibrated slot. Batches and memory points are replaced: what was measured on
- * purpose stands above what was picked up on the way. What is loaded now stays as it is, so the batch comes into
+ * The change to the profile of the calibrated slot. Batches (when they are sure) and memory points are replaced:
+ * what was measured on purpose stands above what was picked up on the way. What is loaded now stays as it is, so the batch comes into
  * force with the next load.
  *
  * @param before the profile that is stored, if there is one
@@ -36,11 +36,13 @@ export function profileOf(
       ? withCeiling(proven, { numCtx: ceiling.numCtx, at, loadedBytes: ceiling.otherBytes })
       : proven,
     memory: calibration.memory,
-    batches: calibration.batches.map(({ numBatch, rate, sizeBytes }) => ({
-      numBatch,
-      promptTokensPerSecond: rate.value,
-      sizeBytes,
-    })),
+    ...(calibration.isBatchSure && {
+      batches: calibration.batches.map(({ numBatch, rate, sizeBytes }) => ({
+        numBatch,
+        promptTokensPerSecond: rate.value,
+        sizeBytes,
+      })),
+    }),
     sawVram: (before?.sawVram ?? false) || calibration.memory.some(({ vramBytes }) => vramBytes > 0),
     calibration: { at, version },
   };

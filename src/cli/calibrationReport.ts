@@ -4,7 +4,7 @@ import type { Calibration } from "../calibration/calibration.js";
 import { relativeWidth } from "../calibration/estimate.js";
 import { type Bar, bars } from "./bars.js";
 import type { Style } from "./style.js";
-import { count, megabytes, seconds, table } from "./terminal.js";
+import { count, megabytes, seconds } from "./terminal.js";
 
 /** @param kept where the profile went; null when it was not kept */
 export function calibrationReport(
@@ -16,7 +16,7 @@ export function calibrationReport(
   const lines = [
     style("bold", `${result.model} on Ollama ${version}`),
     "",
-    table(summary(result)),
+    ...labelled(summary(result)),
     "",
     `Prompt tokens per second by batch (prompts of ${count(result.promptTokens)} tokens):`,
     bars(batchBars(result)),
@@ -25,9 +25,7 @@ export function calibrationReport(
     bars(windowBars(result)),
     "",
     ...warnings(result).map((text) => style("yellow", text)),
-    result.numBatch === null
-      ? "num_batch stays with Ollama."
-      : `num_batch ${result.numBatch}: the smallest within 10 % of the best.`,
+    batchVerdict(result),
     kept === null
       ? "Nothing was kept."
       : `Kept in ${kept}: the optimizer decides by it from the next load on.`,
@@ -35,7 +33,12 @@ export function calibrationReport(
   return `${lines.join("\n")}\n`;
 }
 
-function summary(result: Calibration): string[][] {
+function labelled(rows: readonly (readonly [string, string])[]): string[] {
+  const width = Math.max(...rows.map(([label]) => label.length));
+  return rows.map(([label, value]) => `${label.padEnd(width)}  ${value}`);
+}
+
+function summary(result: Calibration): [string, string][] {
   const { loadMs, line, check, prefixCache, largestWindow } = result;
   const formula = result.cacheBytesPerToken;
   const perThousand = (bytesPerToken: number): string => `${((1024 * bytesPerToken) / 1e6).toFixed(1)} MB`;
@@ -54,11 +57,18 @@ function summary(result: Calibration): string[][] {
     [
       "prefix cache",
       prefixCache
-        ? `${prefixCache.coldMs.toFixed(0)} -> ${prefixCache.warmMs.toFixed(0)} ms, ${prefixCache.gain.value.toFixed(1)} times as fast`
+        ? `${prefixCache.coldMs.toFixed(0)} -> ${prefixCache.warmMs.toFixed(0)} ms for a prompt whose head was read before: ${percent(1 - prefixCache.leftShare.value)} saved`
         : "not measured",
     ],
     ["measured for", seconds(result.tookMs)],
   ];
+}
+
+function batchVerdict({ numBatch, isBatchSure }: Calibration): string {
+  if (numBatch === null) return "num_batch stays with Ollama.";
+  if (!isBatchSure)
+    return `num_batch stays as it is: ${numBatch} seems best, but that is not sure enough to decide by.`;
+  return `num_batch ${numBatch}: the smallest within 10 % of the best.`;
 }
 
 const LIMITS: Readonly<Record<Calibration["largestWindow"]["limit"], string>> = {

@@ -4,7 +4,7 @@ import { PROGRAM } from "./commandLine.js";
 import { COMMANDS } from "./commands.js";
 import { type Flag, flagsIn, readFlags } from "./flags.js";
 
-export const usage = `completion SHELL
+export const usage: string = `completion SHELL
 
 Prints a script that completes commands and flags; SHELL is bash, zsh or fish. It works for the program's own name,
 so install it (npm install --global ${PROGRAM}) rather than to run it by npx.
