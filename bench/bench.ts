@@ -8,6 +8,7 @@ import { type Benchmark, type Figure, isMet, shown } from "./figures.js";
 import { machine } from "./machine.js";
 import { callbacks } from "./offline/callbacks.js";
 import { deciding } from "./offline/deciding.js";
+import { longPrompts } from "./offline/longPrompts.js";
 import { overhead } from "./offline/overhead.js";
 import { simulated } from "./offline/simulated.js";
 import { storeAppend } from "./offline/storeAppend.js";
@@ -19,6 +20,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   fingerprints: fingerprinting,
   matching,
   tokens: tokenCounting,
+  longPrompts,
   store: storeAppend,
   overhead,
   callbacks,

@@ -15,9 +15,9 @@ export async function exactCounter(origin: string, model: string, sample: string
   const pool = new TokenizerPool({ folder: null });
   const layout = new ChatLayout();
   const options = { num_ctx: 256, num_predict: 1 };
-  await pool.load(model, async () =>
-    (await post(origin, "/api/show", { model, verbose: true })).arrayBuffer(),
-  );
+  await pool.load(model, async () => [
+    new Uint8Array(await (await post(origin, "/api/show", { model, verbose: true })).arrayBuffer()),
+  ]);
   const render = async (messages: readonly object[]): Promise<string | null> => {
     const body = { model, messages, stream: false, options, _debug_render_only: true };
     const reply = (await (await post(origin, "/api/chat", body)).json()) as {

@@ -6,14 +6,13 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { monitorEventLoopDelay } from "node:perf_hooks";
 import { byteSymbol } from "../../src/tokens/byteAlphabet.js";
-import { byteBound, estimateTokens, TokenizerPool } from "../../src/tokens/index.js";
-import { type Benchmark, type Figure, median, quantile, timed } from "../figures.js";
+import { byteBound } from "../../src/tokens/byteBound.js";
+import { estimateTokens, TokenizerPool } from "../../src/tokens/index.js";
+import { blocked, repeated, watched } from "../blocked.js";
+import { type Benchmark, type Figure, quantile, timed } from "../figures.js";
 import { seededRandom } from "../workload.js";
 
-/** The main thread is never blocked for longer, milliseconds. */
-const MOST_BLOCKED_MS = 5;
 const SYLLABLES =
   "an ber con der es fo ga hin il ja ko lo mer no or per qui ra sta ti un ver we xe yo zi".split(" ");
 
@@ -37,8 +36,7 @@ async function measure(pool: TokenizerPool, bytes: number): Promise<Figure[]> {
   // The pool keeps two tokenizers: the last one is still there.
   const digests = ["1", "2", "3", "4", "bench"];
   const built = await repeated(async () => {
-    const show = reply.slice(0);
-    return watched(() => pool.load(digests.shift()!, async () => show));
+    return watched(() => pool.load(digests.shift()!, async () => reply));
   });
   const figures: Figure[] = [
     { what: "tokenizer from /api/show", value: built.ms, unit: "ms" },
@@ -88,13 +86,6 @@ async function measure(pool: TokenizerPool, bytes: number): Promise<Figure[]> {
   ];
 }
 
-const blocked = (what: string, value: number): Figure => ({
-  what,
-  value,
-  unit: "ms",
-  atMost: MOST_BLOCKED_MS,
-});
-
 /** Pieces of several kinds of text; no long text repeats. */
 function makers(random: () => number): Readonly<Record<string, () => string>> {
   const pick = (list: readonly string[]) => list[Math.floor(random() * list.length)]!;
@@ -117,7 +108,7 @@ function textOf(make: () => string, bytes: number): string {
 }
 
 /** `/api/show` of a model with cl100k_base; merges are what lower ranks leave of each token. */
-function showReply(): ArrayBuffer {
+function showReply(): Uint8Array[] {
   const encoding = createRequire(import.meta.url)("tiktoken/encoders/cl100k_base.json") as {
     bpe_ranks: string;
   };
@@ -148,32 +139,9 @@ function showReply(): ArrayBuffer {
     "tokenizer.ggml.merges": merges,
     "tokenizer.ggml.token_type": tokens.map((_, id) => (id < ranked.length ? 1 : 3)),
   };
-  return new Uint8Array(Buffer.from(JSON.stringify({ model_info: info }))).buffer;
-}
-
-interface Watched {
-  readonly ms: number;
-  readonly blockedMs: number;
-}
-
-/** The medians of five runs: what other programs hold up is not in all of them. */
-async function repeated(run: () => Promise<Watched>): Promise<Watched> {
-  const runs: Watched[] = [];
-  for (let times = 0; times < 5; times++) runs.push(await run());
-  return { ms: median(runs.map(({ ms }) => ms)), blockedMs: median(runs.map(({ blockedMs }) => blockedMs)) };
-}
-
-/** How long `work` takes, and the longest that it keeps the main thread from anything else. Milliseconds. */
-async function watched(work: () => Promise<unknown>): Promise<Watched> {
-  // What was left over before is not on its clock.
-  globalThis.gc?.();
-  await new Promise((resolve) => setTimeout(resolve, 20));
-  const delay = monitorEventLoopDelay({ resolution: 1 });
-  delay.enable();
-  const start = performance.now();
-  await work();
-  const ms = performance.now() - start;
-  await new Promise((resolve) => setTimeout(resolve, 5));
-  delay.disable();
-  return { ms, blockedMs: Math.max(0, delay.max / 1e6 - 1) };
+  const bytes = Buffer.from(JSON.stringify({ model_info: info }));
+  // As a socket brings it.
+  return Array.from({ length: Math.ceil(bytes.length / 65_536) }, (_, part) =>
+    bytes.subarray(part * 65_536, (part + 1) * 65_536),
+  );
 }

@@ -1,5 +1,6 @@
 /** Questions to an Ollama server. Each rejects with {@link UpstreamError}. */
 import type { RunnerOptions } from "../records.js";
+import { jsonParts } from "./jsonParts.js";
 import { unreachable, upstreamError } from "./refusal.js";
 import { readBody, type Transport, type WireReply } from "./transport.js";
 import type { WireLoadedModel, WireModel, WireRequest, WireShow } from "./wire.js";
@@ -22,7 +23,7 @@ export async function post(
   return reach(server, path, {
     method: "POST",
     headers: { "content-type": "application/json", ...server.headers },
-    body: JSON.stringify(body),
+    body: await jsonParts(body),
     signal,
   });
 }
@@ -74,14 +75,15 @@ export async function show(server: ServerAddress, model: string, signal?: AbortS
   return json<WireShow>(await post(server, "/api/show", { model }, signal), model);
 }
 
-/** A model's facts with its tokenizer, 4 MB and more: unparsed, since parsing it blocks for 0.1 s. */
+/** A model's facts with its tokenizer, 4 MB and more: as they come, since joining and parsing them blocks for 0.1 s. */
 export async function showTokenizer(
   server: ServerAddress,
   model: string,
   signal?: AbortSignal,
-): Promise<ArrayBuffer> {
-  const body = await bytes(await post(server, "/api/show", { model, verbose: true }, signal), model);
-  return body.buffer.slice(body.byteOffset, body.byteOffset + body.byteLength) as ArrayBuffer;
+): Promise<AsyncIterable<Uint8Array>> {
+  const reply = await post(server, "/api/show", { model, verbose: true }, signal);
+  if (reply.status >= 400) await bytes(reply, model);
+  return reply.body;
 }
 
 /**

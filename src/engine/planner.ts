@@ -167,7 +167,7 @@ export class Planner {
     explicit: RunnerOptions,
     watch: ServerWatch,
   ): Promise<PromptSize> {
-    const upperBound = this.counter.upperBound(call.body);
+    const upperBound = await this.counter.upperBound(call.body);
     const preparing = this.counter.isPrepared(model) ? null : this.counter.prepare(model, watch.address);
     const known = this.counter.known(model, call.body);
     if (known) return known;
@@ -175,7 +175,7 @@ export class Planner {
       return { tokens: upperBound, source: "bound", upperBound };
     }
     if (preparing) await Promise.race([preparing, delay(FIRST_CALL_WAIT_MS)]);
-    return this.counter.count(model, call.body);
+    return this.counter.count(model, call.body, upperBound);
   }
 
   /** Applies the call's overflow policy to a decision. */
@@ -233,13 +233,11 @@ export class Planner {
   ): Promise<{ tokens: number; source: CountSource }> {
     const watch = this.watchOf(call);
     const model = watch.model(call.body.model) ?? (await watch.learn(call.body.model));
-    if (!model) {
-      const tokens = this.counter.upperBound(call.body);
-      return { tokens, source: "bound" };
-    }
+    const upperBound = await this.counter.upperBound(call.body);
+    if (!model) return { tokens: upperBound, source: "bound" };
     if (!this.counter.isPrepared(model)) await this.counter.prepare(model, watch.address);
     const { tokens, source } =
-      this.counter.known(model, call.body) ?? (await this.counter.count(model, call.body));
+      this.counter.known(model, call.body) ?? (await this.counter.count(model, call.body, upperBound));
     return { tokens, source };
   }
 

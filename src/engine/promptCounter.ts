@@ -14,7 +14,7 @@ import type { Logger } from "../logger.js";
 import type { PromptSize } from "../optimizer/decide.js";
 import { type CountSource, type RunnerOptions, SCHEMA_VERSION } from "../records.js";
 import type { OptimizerStore } from "../storage/store.js";
-import { byteBound, ChatLayout, estimateTokens, type TokenizerPool } from "../tokens/index.js";
+import { byteBoundOf, ChatLayout, estimateTokens, type TokenizerPool } from "../tokens/index.js";
 import type { InstalledModel } from "./serverWatch.js";
 
 /** What a chat template adds to one message, at most: ChatML 5, Llama 3 6, Gemma 5, Mistral 8 tokens. */
@@ -69,12 +69,8 @@ export class PromptCounter {
   ) {}
 
   /** Tokens that the prompt certainly does not exceed, without a tokenizer: its bytes and the template's share. */
-  upperBound(request: CountedRequest): number {
-    const messages = messagesOf(request);
-    let tokens = overhead(request, messages);
-    for (const message of messages) tokens += messageBound(message);
-    if (request.tools?.length) tokens += byteBound(JSON.stringify(request.tools));
-    return tokens;
+  async upperBound(request: CountedRequest): Promise<number> {
+    return overhead(request, messagesOf(request)) + (await byteBoundOf(textsOf(request)));
   }
 
   /** Begins loading the model's tokenizer; resolves when it is there or cannot be. Never rejects. */
@@ -95,27 +91,23 @@ export class PromptCounter {
 
   /** An exact count from memory, without waiting; null when something of the prompt was not counted yet. */
   known(model: InstalledModel, request: CountedRequest): PromptSize | null {
-    const rendered = this.render(model, request);
-    if (rendered === null) return null;
-    const tokens = this.pool.countKnown(model.digest, rendered);
+    const pieces = this.render(model, request);
+    if (pieces === null) return null;
+    const tokens = this.pool.countKnown(model.digest, pieces);
     return tokens === null ? null : this.exact(model, tokens);
   }
 
-  /** Ids of a text in the model's vocabulary; only while {@link isPrepared}. */
-  encode(model: InstalledModel, text: string): Promise<Uint32Array> {
-    return this.pool.encode(model.digest, text);
-  }
-
-  /** The best count there is now. */
-  async count(model: InstalledModel, request: CountedRequest): Promise<PromptSize> {
-    const upperBound = this.upperBound(request);
-    const messages = messagesOf(request);
+  /**
+   * The best count there is now.
+   *
+   * @param upperBound what {@link upperBound} said of this request
+   */
+  async count(model: InstalledModel, request: CountedRequest, upperBound: number): Promise<PromptSize> {
     if (!this.pool.isReady(model.digest)) return this.estimate(model, request, upperBound);
-    const rendered = this.render(model, request);
-    if (rendered !== null) return this.exact(model, await this.pool.count(model.digest, rendered));
-    const contents = messages.map(textOf);
-    if (request.tools?.length) contents.push(JSON.stringify(request.tools));
-    const counts = await Promise.all(contents.map((text) => this.pool.count(model.digest, text)));
+    const pieces = this.render(model, request);
+    if (pieces !== null) return this.exact(model, await this.pool.count(model.digest, pieces));
+    const messages = messagesOf(request);
+    const counts = await Promise.all(textsOf(request).map((text) => this.pool.count(model.digest, text)));
     const tokens = counts.reduce((sum, count) => sum + count, 0) + overhead(request, messages);
     return {
       tokens,
@@ -124,17 +116,14 @@ export class PromptCounter {
     };
   }
 
-  private async estimate(
-    model: InstalledModel,
-    request: CountedRequest,
-    upperBound: number,
-  ): Promise<PromptSize> {
-    const messages = messagesOf(request);
-    const texts = messages.map(textOf);
-    if (request.tools?.length) texts.push(JSON.stringify(request.tools));
-    const estimates = await Promise.all(texts.map((text) => estimateTokens(text)));
-    const text = estimates.reduce((sum, count) => sum + count, 0);
-    const tokens = Math.ceil(text * this.of(model).ratio) + overhead(request, messages);
+  /** Ids of a text in the model's vocabulary; only while {@link isPrepared}. */
+  encode(model: InstalledModel, text: string): Promise<Uint32Array> {
+    return this.pool.encode(model.digest, text);
+  }
+
+  private estimate(model: InstalledModel, request: CountedRequest, upperBound: number): PromptSize {
+    const text = textsOf(request).reduce((sum, text) => sum + estimateTokens(text), 0);
+    const tokens = Math.ceil(text * this.of(model).ratio) + overhead(request, messagesOf(request));
     return { tokens: Math.min(tokens, upperBound), source: "estimate", upperBound };
   }
 
@@ -146,12 +135,13 @@ export class PromptCounter {
     return { tokens: whole, source, upperBound: whole };
   }
 
-  private render(model: InstalledModel, request: CountedRequest): string | null {
+  /** The prompt as the engine will get it, in pieces; null when that is not known. */
+  private render(model: InstalledModel, request: CountedRequest): Iterable<string> | null {
     if (!this.pool.isReady(model.digest)) return null;
     const messages = messagesOf(request);
     if (hasImages(messages)) return null;
-    if (request.raw) return request.prompt ?? "";
-    return this.of(model).layout.render(messages, { tools: request.tools, think: request.think });
+    if (request.raw) return [request.prompt ?? ""];
+    return this.of(model).layout.pieces(messages, { tools: request.tools, think: request.think });
   }
 
   /**
@@ -174,7 +164,7 @@ export class PromptCounter {
       return;
     }
     if (this.pool.isReady(model.digest)) return;
-    const { tokens } = await this.estimate(model, request, Number.POSITIVE_INFINITY);
+    const { tokens } = this.estimate(model, request, Number.POSITIVE_INFINITY);
     const observed = (promptEvalCount / Math.max(1, tokens)) * learned.ratio;
     // Rises at once, falls slowly: the upper observed ratio.
     const ratio = Math.max(1, observed > learned.ratio ? observed : learned.ratio * 0.9 + observed * 0.1);
@@ -201,7 +191,7 @@ export class PromptCounter {
     const learned = this.of(model);
     const { layout } = learned;
     const shape = { tools: request.tools, think: request.think };
-    if (learned.refused >= MOST_REFUSED || layout.render(messages, shape) !== null) return;
+    if (learned.refused >= MOST_REFUSED || layout.isKnown(messages, shape)) return;
     this.probing.add(model.digest);
     let isBusy = false;
     try {
@@ -271,14 +261,15 @@ function overhead(request: CountedRequest, messages: readonly WireMessage[]): nu
   );
 }
 
-/** Everything of a message that is rendered as text. */
-function textOf(message: WireMessage): string {
-  const calls = message.tool_calls?.length ? JSON.stringify(message.tool_calls) : "";
-  return (message.content ?? "") + (message.thinking ?? "") + calls + (message.tool_name ?? "");
+/** Everything of a request that is rendered as text. Nothing long is joined. */
+function textsOf(request: CountedRequest): readonly string[] {
+  const texts = messagesOf(request).flatMap(textsOfMessage);
+  return request.tools?.length ? [...texts, JSON.stringify(request.tools)] : texts;
 }
 
-function messageBound(message: WireMessage): number {
-  return byteBound(textOf(message));
+function textsOfMessage({ content, thinking, tool_calls: calls, tool_name: name }: WireMessage): string[] {
+  const texts = [content, thinking, calls?.length ? JSON.stringify(calls) : "", name];
+  return texts.filter((text) => text !== undefined && text !== null && text !== "") as string[];
 }
 
 function hasImages(messages: readonly WireMessage[]): boolean {

@@ -38,6 +38,12 @@ export interface Field {
   readonly value: unknown;
 }
 
+/** True for a reply that carries its thinking inside the content, which templates of models that think take out. */
+export function hasThought({ role, content }: ChatMessage): boolean {
+  return role === "assistant" && content.includes(THOUGHT_END);
+}
+export const THOUGHT_END = "</think>";
+
 /** The fields of a message that hold something. */
 export function fieldsOf(message: ChatMessage): Field[] {
   const fields: Field[] = [];

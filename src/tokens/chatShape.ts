@@ -1,4 +1,4 @@
-import { type ChatContext, type ChatMessage, fieldsOf } from "./chatMessage.js";
+import { type ChatContext, type ChatMessage, fieldsOf, hasThought } from "./chatMessage.js";
 import { hashText } from "./segmentMemo.js";
 
 /**
@@ -11,6 +11,7 @@ export function messageShapes(messages: readonly ChatMessage[], opaqueCalls: boo
     const fields = fieldsOf(message).map(({ name, call }) => (call > 0 ? `${name}${call}` : name));
     // Blank contents are part of the template's text: some templates ask whether there is a content.
     if (message.content !== "" && message.content.trim() === "") fields.push(JSON.stringify(message.content));
+    if (hasThought(message)) fields.push("thought");
     if (opaqueCalls && message.tool_calls) fields.push(String(hashText(JSON.stringify(message.tool_calls))));
     const isFirst = index === 0 || (index === 1 && messages[0]?.role === "system");
     const zone = index < lastUser ? "<" : index === lastUser ? "=" : ">";
@@ -64,4 +65,32 @@ function removableCycle(shapes: readonly string[]): { from: number; to: number }
       return { from, to };
   }
   return null;
+}
+
+/**
+ * Messages with all system messages in front, and where the later ones stood: between which roles. Ollama hands them
+ * to Go templates as `.System` (its `template/template.go`, collate).
+ */
+export function hoisted(messages: readonly ChatMessage[]): {
+  readonly order: readonly ChatMessage[];
+  readonly places: readonly string[];
+} {
+  const isSystem = ({ role }: ChatMessage): boolean => role === "system";
+  const places: string[] = [];
+  let before = "";
+  let isOpen = false;
+  for (const message of messages) {
+    if (isSystem(message)) {
+      isOpen = before !== "";
+      continue;
+    }
+    if (isOpen) places.push(`${before}>${message.role}`);
+    isOpen = false;
+    before = message.role;
+  }
+  if (isOpen) places.push(`${before}>`);
+  return {
+    order: [...messages.filter(isSystem), ...messages.filter((message) => !isSystem(message))],
+    places,
+  };
 }

@@ -10,6 +10,13 @@ export function anyOf(texts: readonly string[]): RegExp | null {
   return new RegExp(byLength.map((text) => text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&")).join("|"), "g");
 }
 
+/**
+ * More alternatives take long to compile where a prompt is cut: 256 take 1 ms, 6,242 (Gemma 3) take 25. Tokens that no
+ * template writes are left out first.
+ */
+const MOST_BOUNDARIES = 256;
+const PLACEHOLDER = /unused|reserved|extra_id/i;
+
 /** Phi-3 strips white space behind all control tokens but these. */
 const keepsSpaceAfter = new Set(["<unk>", "<s>", "<|endoftext|>"]);
 
@@ -42,7 +49,11 @@ export class ControlTokens {
     this.strips = vocabulary.stripsAfterControl;
     this.expression = anyOf([...this.ids.keys()]);
     const isEntangled = entangled([...this.ids.keys()]);
-    this.boundaries = this.strips ? [] : control.filter((text) => !isEntangled(text));
+    const apart = this.strips ? [] : control.filter((text) => !isEntangled(text));
+    this.boundaries = [
+      ...apart.filter((text) => !PLACEHOLDER.test(text)),
+      ...apart.filter((text) => PLACEHOLDER.test(text)),
+    ].slice(0, MOST_BOUNDARIES);
   }
 
   /** Cuts a text at its control tokens. */

@@ -1,4 +1,4 @@
-export { byteBound } from "./byteBound.js";
+export { byteBoundOf } from "./byteBound.js";
 export { ChatLayout } from "./chatLayout.js";
 export type { ChatContext, ChatMessage, ChatToolCall, RenderProbe } from "./chatMessage.js";
 export { estimateTokens } from "./estimate.js";

@@ -5,12 +5,12 @@ import { OptimizerError } from "../errors.js";
 import { type Logger, silentLogger } from "../logger.js";
 import { anyOf } from "./controlTokens.js";
 import type { Answers, Reply, Request } from "./protocol.js";
-import { hashText, SegmentMemo } from "./segmentMemo.js";
+import { SegmentMemo } from "./segmentMemo.js";
+import { type Boundary, type Segment, segmentsOf } from "./segments.js";
+import { letOthersIn, SLICE, slicesOf } from "./slices.js";
 
-/** Longer texts go to the worker whole: splitting and hashing a million characters takes 3 ms. */
-const LONGEST_ON_MAIN = 1_000_000;
-/** A long text is posted in parts of this many UTF-16 units, 0.5 ms each. */
-const PART = 250_000;
+/** Slices of a prompt that are looked up at once, 0.2 ms each. */
+const MOST_AT_ONCE = 4;
 /** A worker that keeps dying (out of memory) is given up. */
 const MOST_CRASHES = 3;
 
@@ -23,15 +23,24 @@ export interface TokenizerPoolOptions {
 }
 
 interface Loaded {
-  /** Finds the control tokens at which a prompt is cut into segments; null without any. */
-  readonly boundary: RegExp | null;
+  /** The control tokens at which a prompt is cut into segments; null without any. */
+  readonly boundary: Boundary | null;
   readonly memo: SegmentMemo;
+}
+
+/** A segment that was not counted yet, and how often it stands in the prompt. */
+interface Unknown {
+  readonly segment: Segment;
+  times: number;
 }
 
 interface Pending {
   resolve(value: Answers[keyof Answers]): void;
   reject(error: unknown): void;
 }
+
+/** Brings the reply of `/api/show`, as it comes. */
+type FetchShow = () => Promise<AsyncIterable<Uint8Array> | Iterable<Uint8Array>>;
 
 type Ask = Request extends infer R ? (R extends Request ? Omit<R, "id"> : never) : never;
 
@@ -69,11 +78,11 @@ export class TokenizerPool {
    * Makes the tokenizer of a model ready: from the folder, else from what `fetchShow` brings. Calls for one digest
    * share one load. What cannot be rebuilt is remembered and not fetched again.
    *
-   * @param fetchShow the raw reply of `POST /api/show {"model": M, "verbose": true}`; it is handed over unparsed,
-   *   since parsing its 4-10 MB blocks for 0.1 s
+   * @param fetchShow the raw reply of `POST /api/show {"model": M, "verbose": true}`; its 4-10 MB are handed on as
+   *   they come, since parsing them blocks for 0.1 s, and joining them for 20 ms
    * @throws OptimizerError `TOKENIZER_UNSUPPORTED`; else whatever `fetchShow` rejects with
    */
-  load(digest: string, fetchShow: () => Promise<ArrayBuffer>): Promise<void> {
+  load(digest: string, fetchShow: FetchShow): Promise<void> {
     if (this.ready.has(digest)) return Promise.resolve();
     const failure = this.failed.get(digest);
     if (failure !== undefined) return Promise.reject(failure);
@@ -97,47 +106,67 @@ export class TokenizerPool {
    * Tokens of a prompt as the engine gets it: control tokens written in it count as such. A bos that the server adds
    * by itself is not included; it is a constant of the model.
    *
+   * @param prompt a long one in pieces, so that it need not be joined
    * @throws OptimizerError `TOKENIZER_MISSING` unless {@link isReady}
    */
-  async count(digest: string, text: string): Promise<number> {
-    const loaded = this.use(digest);
-    if (text.length > LONGEST_ON_MAIN) {
-      return sum(await this.askLong<"count">(text, (rest) => ({ type: "count", digest, texts: [rest] })));
+  async count(digest: string, prompt: string | Iterable<string>): Promise<number> {
+    const { boundary, memo } = this.use(digest);
+    const { worker } = this;
+    const unknown = new Map<number, Unknown>();
+    let total = 0;
+    for (const segment of segmentsOf(piecesOf(prompt), boundary)) {
+      if (segment === null) await letOthersIn();
+      else total += known(segment, memo, unknown);
     }
-    const { total, unknown } = this.lookUp(loaded, text);
-    if (unknown.size === 0) return total;
-    const keys = [...unknown.keys()];
-    const counts = await this.ask<"count">({
-      type: "count",
-      digest,
-      texts: [...unknown.values()].map(({ text }) => text),
-    });
-    let rest = 0;
-    keys.forEach((key, index) => {
-      const count = counts[index] as number;
-      loaded.memo.set(key, count);
-      rest += count * (unknown.get(key)?.times ?? 1);
-    });
-    return total + rest;
+    for (const batch of batchesOf(unknown.values())) {
+      this.checkAlive(worker);
+      const counts = await this.countBatch(digest, batch);
+      for (const [index, { segment, times }] of batch.entries()) {
+        const count = counts[index] as number;
+        memo.set(segment.key, count);
+        total += count * times;
+      }
+    }
+    return total;
+  }
+
+  /** Counts segments together, or one that is long by itself. */
+  private countBatch(digest: string, batch: readonly Unknown[]): Promise<readonly number[]> {
+    const [{ segment }] = batch as [Unknown];
+    if (segment.length > SLICE) {
+      return this.askInParts<"count">(segment.pieces, { type: "count", digest, texts: [""] });
+    }
+    const texts = batch.map(({ segment: { pieces } }) => pieces.join(""));
+    return this.ask<"count">({ type: "count", digest, texts });
   }
 
   /** Ids in the model's vocabulary. */
   async encode(digest: string, text: string): Promise<Uint32Array> {
     this.use(digest);
-    return this.askLong<"encode">(text, (rest) => ({ type: "encode", digest, text: rest }));
+    return this.askInParts<"encode">(slicesOf(text), { type: "encode", digest, text: "" });
   }
 
-  /** The count if every segment of the text was counted before, at once; else null. Null above 1 M characters. */
-  countKnown(digest: string, text: string): number | null {
+  /** The count if every segment of the prompt was counted before, at once; else null. Null for long prompts. */
+  countKnown(digest: string, prompt: string | Iterable<string>): number | null {
     const loaded = this.ready.get(digest);
-    if (loaded === undefined || text.length > LONGEST_ON_MAIN) return null;
-    const { total, unknown } = this.lookUp(loaded, text);
-    return unknown.size === 0 ? total : null;
+    if (loaded === undefined) return null;
+    let total = 0;
+    let slices = 1;
+    for (const segment of segmentsOf(piecesOf(prompt), loaded.boundary)) {
+      if (segment === null) {
+        if (++slices > MOST_AT_ONCE) return null;
+        continue;
+      }
+      const count = loaded.memo.get(segment.key);
+      if (count === undefined) return null;
+      total += count;
+    }
+    return total;
   }
 
   /** Tokens by o200k_base, for models without a tokenizer here. Off by -81 to +63 % for other vocabularies. */
   async estimate(text: string): Promise<number> {
-    return this.askLong<"estimate">(text, (rest) => ({ type: "estimate", text: rest }));
+    return this.askInParts<"estimate">(slicesOf(text), { type: "estimate", text: "" });
   }
 
   /** Ends the thread for good. Counts under way and later ones reject with `TOKENIZER_CLOSED`. */
@@ -154,20 +183,20 @@ export class TokenizerPool {
     return this.close();
   }
 
-  private async loadNow(digest: string, fetchShow: () => Promise<ArrayBuffer>): Promise<void> {
+  private async loadNow(digest: string, fetchShow: FetchShow): Promise<void> {
     const file = await this.fileOf(digest);
     let boundaries = file === null ? null : await this.ask<"loadFile">({ type: "loadFile", digest, file });
     if (boundaries === null) {
       const reply = await fetchShow();
       try {
-        boundaries = await this.ask<"loadShow">({ type: "loadShow", digest, reply, file }, [reply]);
+        boundaries = await this.askInParts<"loadShow">(reply, { type: "loadShow", digest, file });
       } catch (error) {
         if (OptimizerError.isInstance(error) && error.code === "TOKENIZER_UNSUPPORTED")
           this.failed.set(digest, error);
         throw error;
       }
     }
-    this.ready.set(digest, { boundary: anyOf(boundaries), memo: new SegmentMemo() });
+    this.ready.set(digest, { boundary: boundaryOf(boundaries), memo: new SegmentMemo() });
     while (this.ready.size > this.maxEncoders) {
       const oldest = this.ready.keys().next().value as string;
       this.ready.delete(oldest);
@@ -202,57 +231,37 @@ export class TokenizerPool {
     return loaded;
   }
 
-  /** What the memo knows of a text, and its segments that it does not know, by hash. */
-  private lookUp(
-    { boundary, memo }: Loaded,
-    text: string,
-  ): { total: number; unknown: Map<number, { text: string; times: number }> } {
-    const unknown = new Map<number, { text: string; times: number }>();
-    let total = 0;
-    const add = (segment: string): void => {
-      if (segment === "") return;
-      const key = hashText(segment);
-      const known = memo.get(key);
-      const open = unknown.get(key);
-      if (known !== undefined) total += known;
-      else unknown.set(key, { text: segment, times: (open?.times ?? 0) + 1 });
-    };
-    if (boundary === null) {
-      add(text);
-      return { total, unknown };
-    }
-    let end = 0;
-    boundary.lastIndex = 0;
-    while (boundary.test(text)) {
-      const next = boundary.lastIndex;
-      // The control token goes with the segment before it, so that each segment but the last ends in one.
-      add(text.slice(end, next));
-      end = next;
-    }
-    add(text.slice(end));
-    return { total, unknown };
-  }
-
-  /** Posts a long text in parts; `finish` makes the request of the last one. */
-  private async askLong<T extends "count" | "encode" | "estimate">(
-    text: string,
-    finish: (rest: string) => Extract<Ask, { type: T }>,
+  /** Posts what is long in parts, ahead of the request that they are for. */
+  private async askInParts<T extends "count" | "encode" | "estimate" | "loadShow">(
+    parts: Iterable<string> | Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+    request: Extract<Ask, { type: T }>,
   ): Promise<Answers[T]> {
     const id = ++this.lastId;
     const worker = this.start();
-    let start = 0;
-    for (; start + PART < text.length; start += PART) {
-      worker.postMessage({ id, type: "part", text: text.slice(start, start + PART) } satisfies Request);
-      await new Promise((resolve) => setImmediate(resolve));
-      // Another thread would count the rest as if it were the whole.
-      if (this.worker !== worker) throw this.isClosed ? closed() : died();
+    try {
+      for await (const part of parts) {
+        this.checkAlive(worker);
+        // A view of its own: of a part of a larger buffer all of it would be cloned.
+        const posted = typeof part === "string" ? part : new Uint8Array(part);
+        const transfer = typeof posted === "string" ? [] : [posted.buffer];
+        worker.postMessage({ id, type: "part", part: posted } satisfies Request, transfer);
+        await letOthersIn();
+      }
+      this.checkAlive(worker);
+    } catch (error) {
+      worker.postMessage({ id, type: "discard" } satisfies Request);
+      throw error;
     }
-    return this.ask<T>(finish(text.slice(start)), [], id);
+    return this.ask<T>(request, id);
+  }
+
+  /** Another thread has no tokenizer yet, and would count the rest of a text as if it were the whole. */
+  private checkAlive(worker: Worker | null): void {
+    if (this.worker !== worker) throw this.isClosed ? closed() : died();
   }
 
   private ask<T extends Ask["type"]>(
     request: Extract<Ask, { type: T }>,
-    transfer: readonly ArrayBuffer[] = [],
     id: number = ++this.lastId,
   ): Promise<Answers[T]> {
     return new Promise((resolve, reject) => {
@@ -260,7 +269,7 @@ export class TokenizerPool {
       // Someone waits: without this a script that awaits its first count would end.
       worker.ref();
       this.pending.set(id, { resolve: resolve as Pending["resolve"], reject });
-      worker.postMessage({ ...request, id }, [...transfer]);
+      worker.postMessage({ ...request, id });
     });
   }
 
@@ -325,6 +334,38 @@ function closed(): OptimizerError {
   });
 }
 
-function sum(counts: readonly number[]): number {
-  return counts.reduce((total, count) => total + count, 0);
+function boundaryOf(texts: readonly string[]): Boundary | null {
+  const expression = anyOf(texts);
+  return expression && { expression, longest: Math.max(...texts.map(({ length }) => length)) };
+}
+
+/** A string is an iterable too, of its characters. */
+function piecesOf(prompt: string | Iterable<string>): Iterable<string> {
+  return typeof prompt === "string" ? [prompt] : prompt;
+}
+
+/** What the memo knows of a segment; else 0, and it is noted. */
+function known(segment: Segment, memo: SegmentMemo, unknown: Map<number, Unknown>): number {
+  const count = memo.get(segment.key);
+  if (count !== undefined) return count;
+  const noted = unknown.get(segment.key);
+  if (noted) noted.times++;
+  else unknown.set(segment.key, { segment, times: 1 });
+  return 0;
+}
+
+/** Segments of about {@link SLICE} together; a longer one is alone. */
+function* batchesOf(unknown: Iterable<Unknown>): Generator<readonly Unknown[]> {
+  let batch: Unknown[] = [];
+  let length = 0;
+  for (const one of unknown) {
+    if (batch.length > 0 && length + one.segment.length > SLICE) {
+      yield batch;
+      batch = [];
+      length = 0;
+    }
+    batch.push(one);
+    length += one.segment.length;
+  }
+  if (batch.length > 0) yield batch;
 }

@@ -2,16 +2,17 @@
 export type Request = { readonly id: number } & (
   | { readonly type: "loadFile"; readonly digest: string; readonly file: string }
   | {
+      /** Its parts are the raw bytes of `POST /api/show {verbose: true}`. */
       readonly type: "loadShow";
       readonly digest: string;
-      /** Raw bytes of `POST /api/show {verbose: true}`. */
-      readonly reply: ArrayBuffer;
       /** Where to keep the vocabulary; null to keep it in memory only. */
       readonly file: string | null;
     }
   | { readonly type: "drop"; readonly digest: string }
-  /** A long text comes in parts: cloning it at once would block the sender. */
-  | { readonly type: "part"; readonly text: string }
+  /** What is long comes in parts ahead of its request: cloning it at once would block the sender. */
+  | { readonly type: "part"; readonly part: string | Uint8Array }
+  /** Parts whose request will not come. */
+  | { readonly type: "discard" }
   | { readonly type: "count"; readonly digest: string; readonly texts: readonly string[] }
   | { readonly type: "encode"; readonly digest: string; readonly text: string }
   | { readonly type: "estimate"; readonly text: string }
@@ -24,6 +25,7 @@ export interface Answers {
   readonly loadShow: readonly string[];
   readonly drop: null;
   readonly part: null;
+  readonly discard: null;
   /** Tokens of each text. */
   readonly count: readonly number[];
   readonly encode: Uint32Array;

@@ -1,3 +1,5 @@
+import { THOUGHT_END } from "./chatMessage.js";
+import { SLICE, slicesOf } from "./slices.js";
 import { wellFormed } from "./wellFormed.js";
 
 /** How a template writes a text: by name, so that it can be kept. */
@@ -11,11 +13,12 @@ export type TextForm =
   | "asciiTrimmedEnd"
   | "json"
   | "jsonHtml"
-  | "jsonAscii";
+  | "jsonAscii"
+  | "answer"
+  | "answerFromLine"
+  | "answerTrimmed";
 
-const asciiSpace = " \\t\\n\\v\\f\\r";
-const startOf = new RegExp(`^[${asciiSpace}]+`);
-const endOf = new RegExp(`[${asciiSpace}]+$`);
+const asciiSpace = " \t\n\v\f\r";
 const jsonBody = (text: string): string => JSON.stringify(text).slice(1, -1);
 
 /** From the plainest to the strangest; a form is what it makes of a text. */
@@ -26,18 +29,36 @@ export const textForms: Readonly<Record<TextForm, (text: string) => string>> = {
   trimmedStart: (text) => text.trimStart(),
   trimmedEnd: (text) => text.trimEnd(),
   /** Trimming that does not know U+00A0 and its like. */
-  asciiTrimmed: (text) => text.replace(startOf, "").replace(endOf, ""),
-  asciiTrimmedStart: (text) => text.replace(startOf, ""),
-  asciiTrimmedEnd: (text) => text.replace(endOf, ""),
+  asciiTrimmed: (text) => asciiTrimmedEnd(asciiTrimmedStart(text)),
+  asciiTrimmedStart,
+  asciiTrimmedEnd,
   /** Inside a JSON string, as Llama 3 shows results of tools. */
   json: jsonBody,
   jsonHtml: (text) => escapeHtml(jsonBody(text)),
   jsonAscii: (text) => escapeNonAscii(jsonBody(text)),
+  /** Without the thinking in front: DeepSeek R1 as it is, Qwen 3 without the line breaks behind it. */
+  answer,
+  answerFromLine: (text) => answer(text).replace(/^\n+/, ""),
+  answerTrimmed: (text) => answer(text).trim(),
 };
+
+function answer(text: string): string {
+  const end = text.lastIndexOf(THOUGHT_END);
+  return end < 0 ? text : text.slice(end + THOUGHT_END.length);
+}
 
 /** @example writeText("trimmed", " a ") // "a" */
 export function writeText(form: TextForm, text: string): string {
   return textForms[form](wellFormed(text));
+}
+
+/** The same in slices. What escapes goes by character, what trims looks at the ends only. */
+export function* writeInSlices(form: TextForm, text: string): Generator<string> {
+  const escapes = form.startsWith("json");
+  const trimmed = escapes || text.length <= SLICE ? text : textForms[form](text);
+  for (const slice of slicesOf(trimmed)) {
+    yield escapes || text.length <= SLICE ? writeText(form, slice) : wellFormed(slice);
+  }
 }
 
 /** How a template writes the arguments of a tool call, e.g. `"spaced,sorted,html"`. */
@@ -88,4 +109,17 @@ function escapeNonAscii(text: string): string {
 
 function unicodeEscape(unit: string): string {
   return `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+}
+
+function asciiTrimmedStart(text: string): string {
+  let start = 0;
+  while (start < text.length && asciiSpace.includes(text.charAt(start))) start++;
+  return text.slice(start);
+}
+
+/** A regular expression takes 17 ms for 10 MB: it tries each space. */
+function asciiTrimmedEnd(text: string): string {
+  let end = text.length;
+  while (end > 0 && asciiSpace.includes(text.charAt(end - 1))) end--;
+  return text.slice(0, end);
 }

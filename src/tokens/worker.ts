@@ -6,20 +6,25 @@ import { OptimizerError } from "../errors.js";
 import { blocks } from "./blocks.js";
 import { countO200k } from "./o200k.js";
 import type { Answers, Reply, Request } from "./protocol.js";
+import { letOthersIn } from "./slices.js";
 import { Tokenizer } from "./tokenizer.js";
 import { readVocabulary } from "./vocabulary.js";
 import { packVocabulary, unpackVocabulary } from "./vocabularyFile.js";
 
 const tokenizers = new Map<string, Tokenizer>();
-/** Parts of long texts that their request has not followed yet, by its id. */
-const parts = new Map<number, string[]>();
+/** Parts that their request has not followed yet, by its id. */
+const parts = new Map<number, (string | Uint8Array)[]>();
 const port = parentPort as MessagePort;
 
 port.on("message", (request: Request) => {
   if (request.type === "part") {
     const held = parts.get(request.id) ?? [];
-    held.push(request.text);
+    held.push(request.part);
     parts.set(request.id, held);
+    return;
+  }
+  if (request.type === "discard") {
+    parts.delete(request.id);
     return;
   }
   answer(request).then(
@@ -29,7 +34,8 @@ port.on("message", (request: Request) => {
 });
 
 function reply(message: Reply): void {
-  port.postMessage(message);
+  const isLong = "value" in message && message.value instanceof Uint32Array;
+  port.postMessage(message, isLong ? [(message.value as Uint32Array).buffer as ArrayBuffer] : []);
 }
 
 async function answer(request: Request): Promise<Answers[keyof Answers]> {
@@ -37,7 +43,7 @@ async function answer(request: Request): Promise<Answers[keyof Answers]> {
     case "loadFile":
       return loadFile(request.digest, request.file);
     case "loadShow":
-      return loadShow(request.digest, request.reply, request.file);
+      return loadShow(request.digest, take(request.id) as Uint8Array[], request.file);
     case "drop":
       tokenizers.delete(request.digest);
       return null;
@@ -52,16 +58,21 @@ async function answer(request: Request): Promise<Answers[keyof Answers]> {
     case "estimate":
       return estimateGently(textsOf(request.id, [request.text])[0] as string);
     case "part":
+    case "discard":
       return null;
   }
 }
 
+function take(id: number): (string | Uint8Array)[] {
+  const held = parts.get(id) ?? [];
+  parts.delete(id);
+  return held;
+}
+
 /** Parts stand before the last text of their request. */
 function textsOf(id: number, texts: readonly string[]): readonly string[] {
-  const held = parts.get(id);
-  if (held === undefined) return texts;
-  parts.delete(id);
-  return [...texts.slice(0, -1), held.join("") + (texts.at(-1) ?? "")];
+  const held = take(id);
+  return held.length === 0 ? texts : [...texts.slice(0, -1), held.join("") + (texts.at(-1) ?? "")];
 }
 
 /** Lets other requests in between blocks of a long text. */
@@ -83,10 +94,6 @@ async function estimateGently(text: string): Promise<number> {
   return total;
 }
 
-function letOthersIn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
-
 async function loadFile(digest: string, file: string): Promise<readonly string[] | null> {
   const bytes = await readFile(file).catch(() => null);
   const vocabulary = bytes === null ? null : unpackVocabulary(bytes);
@@ -96,8 +103,12 @@ async function loadFile(digest: string, file: string): Promise<readonly string[]
   return tokenizer.boundaries;
 }
 
-async function loadShow(digest: string, bytes: ArrayBuffer, file: string | null): Promise<readonly string[]> {
-  const vocabulary = readVocabulary(JSON.parse(Buffer.from(bytes).toString("utf8")));
+async function loadShow(
+  digest: string,
+  bytes: readonly Uint8Array[],
+  file: string | null,
+): Promise<readonly string[]> {
+  const vocabulary = readVocabulary(JSON.parse(Buffer.concat(bytes).toString("utf8")));
   const tokenizer = new Tokenizer(vocabulary);
   tokenizers.set(digest, tokenizer);
   // Fetching 4 MB again is all that a lost write costs.

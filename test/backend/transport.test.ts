@@ -42,6 +42,18 @@ describe.each(transports)("%s", (_name, transport) => {
     expect(new TextDecoder().decode(await readBody(reply))).toBe("HELLÖ");
   });
 
+  test("sends a body in parts as one, with its length", async () => {
+    const origin = await listen((request, response) => {
+      let body = "";
+      request.on("data", (part) => {
+        body += part;
+      });
+      request.on("end", () => response.end(`${request.headers["content-length"]} ${body}`));
+    });
+    const reply = await transport(origin, { method: "POST", body: [Buffer.from("he"), Buffer.from("llo")] });
+    expect(new TextDecoder().decode(await readBody(reply))).toBe("5 hello");
+  });
+
   test("an abort before the reply rejects with its reason and reaches the socket", async () => {
     let closed: (() => void) | undefined;
     const gone = new Promise<void>((resolve) => {

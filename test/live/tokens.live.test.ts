@@ -7,7 +7,6 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
-  byteBound,
   type ChatContext,
   ChatLayout,
   type ChatMessage,
@@ -180,7 +179,9 @@ for (const [version, variable] of [
       };
 
       beforeAll(async () => {
-        await pool.load(model, async () => (await post("/api/show", { model, verbose: true })).arrayBuffer());
+        await pool.load(model, async () => [
+          new Uint8Array(await (await post("/api/show", { model, verbose: true })).arrayBuffer()),
+        ]);
         constant = (await countOfServer([user("Hello")], {})) - (await ownCount([user("Hello")], {}));
         expect(Math.abs(constant)).toBeLessThanOrEqual(1);
       });

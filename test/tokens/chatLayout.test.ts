@@ -130,15 +130,45 @@ describe("a template that collects system messages at the beginning", () => {
     expect(layout.render(messages)).toBe(hoisting.render(messages));
   });
 
-  test("is not guessed for a system message further down", async () => {
+  test("is exact for a system message further down, and for more of them in other places", async () => {
     const messages = [user("a"), assistant("b"), system("late"), user("c")];
     const layout = await learned(hoisting, messages);
+    expect(layout.render(messages)).toBe(hoisting.render(messages));
+    const longer = [system("s"), ...messages, assistant("d"), system("later"), user("e")];
+    await layout.learn(longer, {}, probeOf(hoisting));
+    expect(layout.render(longer)).toBe(hoisting.render(longer));
+    const last = [user("a"), system("last")];
+    await layout.learn(last, {}, probeOf(hoisting));
+    expect(layout.render(last)).toBe(hoisting.render(last));
+    const again = ChatLayout.fromJSON(JSON.parse(JSON.stringify(layout)), day);
+    expect(again.render(longer)).toBe(hoisting.render(longer));
+  });
+
+  test("is not guessed where a system message in between keeps two messages apart", async () => {
+    const apart: Template = {
+      name: "apart",
+      render: (messages) =>
+        hoisting.render(messages) +
+        messages
+          .filter(({ role }, i) => role === "system" && messages[i - 1]?.role === "user")
+          .map(() => "!"),
+    };
+    const messages = [user("a"), system("late"), user("c")];
+    const layout = await learned(apart, messages);
     expect(layout.render(messages)).toBeNull();
     expect(layout.isLearnable(messages)).toBe(false);
-    expect((await learned(hoisting, messages, [user("a")])).render([user("b")])).toBe(
-      hoisting.render([user("b")]),
-    );
+    const other = [user("a"), assistant("b"), system("late"), user("c")];
+    await layout.learn(other, {}, probeOf(apart));
+    expect(layout.render(other)).toBe(apart.render(other));
   });
+});
+
+test("a system message further down is exact where templates write it in its place", async () => {
+  const messages = [user("a"), system("late"), user("b"), assistant("c"), system("later"), user("d")];
+  for (const template of [llama, thinker]) {
+    const layout = await learned(template, messages);
+    expect(layout.render(messages), template.name).toBe(template.render(messages));
+  }
 });
 
 test("a template that depends on more than neighbours is found out by the check", async () => {
@@ -207,10 +237,30 @@ test("a server that renders nothing leaves the layout as it was", async () => {
   expect(layout.isLearnable([user("a")])).toBe(true);
 });
 
-test("images and thoughts inside a content are never rendered", async () => {
+test("images are never rendered", async () => {
   const layout = await learned(qwen, [user("a"), assistant("b"), user("c")]);
   expect(layout.render([{ ...user("a"), images: ["iVBOR"] }])).toBeNull();
-  expect(layout.render([user("a"), assistant("<think>x</think>b"), user("c")])).toBeNull();
+});
+
+test("a thought inside a content is written as the template writes it", async () => {
+  const answered = (cut: (content: string) => string): Template => ({
+    name: "answered",
+    render: (messages) =>
+      qwen.render(messages.map((m) => (m.role === "assistant" ? { ...m, content: cut(m.content) } : m))),
+  });
+  const templates = [
+    qwen,
+    answered((content) => content.split("</think>").at(-1) as string),
+    answered((content) => (content.split("</think>").at(-1) as string).replace(/^\n+/, "")),
+    answered((content) => (content.split("</think>").at(-1) as string).trim()),
+  ];
+  const messages = [user("a"), assistant("<think>\nhm\n</think>\n\nb </think> c "), user("d")];
+  for (const template of templates) {
+    const layout = await learned(template, messages);
+    expect(layout.render(messages)).toBe(template.render(messages));
+  }
+  const odd = answered((content) => content.replace(/<think>[\s\S]*?<\/think>\s*/, ""));
+  expect((await learned(odd, messages)).render(messages)).toBeNull();
 });
 
 test("empty and blank contents are rendered as the template has them", async () => {

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { byteBound, estimateTokens } from "../../src/tokens/index.js";
+import { byteBound, byteBoundOf } from "../../src/tokens/byteBound.js";
+import { estimateTokens } from "../../src/tokens/index.js";
 import { countO200k } from "../../src/tokens/o200k.js";
 
 const samples = {
@@ -44,4 +45,9 @@ test("an estimate is at least zero and at most the bytes for any text", () => {
 
 test("the byte bound is what the wire carries: lone surrogates are three bytes", () => {
   expect(byteBound("aé汉🙂\ud800")).toBe(1 + 2 + 3 + 4 + 3);
+});
+
+test("the byte bound of long texts is the same, slice by slice", async () => {
+  const long = `${"汉🙂a".repeat(50_000)}\ud800`;
+  expect(await byteBoundOf([long, "", "aé"])).toBe(byteBound(long) + 3);
 });

@@ -16,7 +16,7 @@ beforeEach(() => {
 });
 afterEach(() => pool.close());
 
-const never = (): Promise<ArrayBuffer> => Promise.reject(new Error("fetched"));
+const never = (): Promise<Uint8Array[]> => Promise.reject(new Error("fetched"));
 const prompt = "<|im_start|>user\nhello hello<|im_end|>\n<|im_start|>assistant\n";
 
 test("a count is remembered by segment: a longer prompt is known once its new message is counted", async () => {
@@ -64,7 +64,7 @@ test("nothing is known of a digest that was not loaded", async () => {
 
 test("loads of one digest at the same time fetch once", async () => {
   let fetched = 0;
-  const fetchShow = async (): Promise<ArrayBuffer> => {
+  const fetchShow = async (): Promise<Uint8Array[]> => {
     fetched++;
     return showReply("bytes");
   };
@@ -90,7 +90,7 @@ test("a fetch that fails is tried again by the next load", async () => {
 });
 
 test("a reply that is no JSON fails without quoting it", async () => {
-  const load = pool.load("a", async () => new Uint8Array(Buffer.from("secret words")).buffer);
+  const load = pool.load("a", async () => [Buffer.from("secret words")]);
   await expect(load).rejects.toMatchObject({
     code: "TOKENIZER_FAILED",
     message: expect.not.stringContaining("secret"),
@@ -142,10 +142,9 @@ test("a script that awaits a count goes on, and one that is done ends", async ()
   const script = `
     import { TokenizerPool } from "${new URL("../../node_modules/.cache/tokenizer-worker/tokens/index.js", import.meta.url).href}";
     const pool = new TokenizerPool();
-    const show = new Uint8Array(Buffer.from(process.argv[1])).buffer;
-    await pool.load("a", async () => show);
+    await pool.load("a", async () => [Buffer.from(process.argv[1])]);
     console.log(await pool.count("a", "hello"));`;
-  const reply = Buffer.from(showReply("bytes")).toString();
+  const reply = Buffer.concat(showReply("bytes")).toString();
   const { stdout } = await promisify(execFile)(
     process.execPath,
     ["--input-type=module", "-e", script, reply],
@@ -156,10 +155,52 @@ test("a script that awaits a count goes on, and one that is done ends", async ()
   expect(stdout.trim()).toBe("1");
 });
 
-test("the reply of /api/show goes to the worker as it is, without a copy", async () => {
+test("a reply of /api/show that breaks off is forgotten, and the next one is whole", async () => {
+  const broken = async function* (): AsyncGenerator<Uint8Array> {
+    yield showReply("bytes")[0]!;
+    throw new Error("connection lost");
+  };
+  await expect(pool.load("a", async () => broken())).rejects.toThrow("connection lost");
   const reply = showReply("bytes");
   await pool.load("a", async () => reply);
-  expect(reply.byteLength).toBe(0);
+  expect(await pool.count("a", "hello")).toBe(1);
+  expect(
+    reply.map(({ byteLength }) => byteLength),
+    "the caller keeps its buffers",
+  ).not.toContain(0);
+});
+
+test("a prompt in pieces counts as the joined one, wherever it is cut", async () => {
+  await pool.load("a", async () => showReply("bytes"));
+  const fresh = new Tokenizer(vocabulary("bytes"));
+  const piece = fc.string({ unit: fc.constantFrom(..."<|im_start|>end hel🙂é\n"), maxLength: 12 });
+  await fc.assert(
+    fc.asyncProperty(fc.array(piece, { maxLength: 12 }), async (pieces) => {
+      const count = await pool.count("a", pieces);
+      expect(count).toBe(fresh.count(pieces.join("")));
+      expect(pool.countKnown("a", pieces)).toBe(count);
+    }),
+  );
+});
+
+test("a long prompt is looked up in slices, and its segments are remembered", async () => {
+  await pool.load("a", async () => showReply("bytes"));
+  const turn = (index: number): string => `<|im_start|>user\nhello ${"x ".repeat(9_000)}${index}<|im_end|>\n`;
+  const long = Array.from({ length: 30 }, (_, index) => turn(index)).join("");
+  const posted: string[] = [];
+  const count = await pool.count("a", long);
+  expect(count).toBe(new Tokenizer(vocabulary("bytes")).count(long));
+  const worker = (pool as unknown as { worker: Worker }).worker;
+  const post = worker.postMessage.bind(worker);
+  worker.postMessage = (message: { type: string }) => {
+    posted.push(message.type);
+    post(message);
+  };
+  expect(await pool.count("a", long)).toBe(count);
+  expect(posted).toEqual([]);
+  expect(await pool.count("a", long + turn(30))).toBeGreaterThan(count);
+  expect(posted).toEqual(["count"]);
+  expect(pool.countKnown("a", long), "too long to be looked up at once").toBeNull();
 });
 
 test("a thread that dies takes its tokenizers along, says so once, and is replaced", async () => {

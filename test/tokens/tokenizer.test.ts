@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { byteBound } from "../../src/tokens/index.js";
+import { byteBound } from "../../src/tokens/byteBound.js";
 import { Tokenizer } from "../../src/tokens/tokenizer.js";
 import { readVocabulary } from "../../src/tokens/vocabulary.js";
 import { wellFormed } from "../../src/tokens/wellFormed.js";

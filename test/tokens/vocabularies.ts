@@ -59,8 +59,10 @@ export function show(kind: "bytes" | "scores", more: Record<string, unknown> = {
   return { model_info: Object.fromEntries(keys.map(([key, value]) => [`tokenizer.ggml.${key}`, value])) };
 }
 
-export function showReply(kind: "bytes" | "scores", more: Record<string, unknown> = {}): ArrayBuffer {
-  return new Uint8Array(Buffer.from(JSON.stringify(show(kind, more)))).buffer;
+/** In two parts, as a socket may bring it. */
+export function showReply(kind: "bytes" | "scores", more: Record<string, unknown> = {}): Uint8Array[] {
+  const bytes = Buffer.from(JSON.stringify(show(kind, more)));
+  return [bytes.subarray(0, 100), bytes.subarray(100)];
 }
 
 export function vocabulary(kind: "bytes" | "scores", more: Record<string, unknown> = {}): Vocabulary {
