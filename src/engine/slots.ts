@@ -277,7 +277,7 @@ export class Slots {
 }
 
 /** A final line in the units of the decision. */
-export function replyOf(final: WireChunk, retries: number, isTwoRequests: boolean): Reply {
+export function replyOf(final: WireChunk, sentAt: number, retries: number, isTwoRequests: boolean): Reply {
   return {
     promptTokens: final.prompt_eval_count ?? null,
     outputTokens: final.eval_count ?? null,
@@ -285,6 +285,7 @@ export function replyOf(final: WireChunk, retries: number, isTwoRequests: boolea
     promptMs: milliseconds(final.prompt_eval_duration),
     outputMs: milliseconds(final.eval_duration),
     doneReason: final.done_reason ?? null,
+    sentAt,
     isTwoRequests,
     retries,
     error: null,

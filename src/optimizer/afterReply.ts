@@ -18,6 +18,8 @@ export interface Reply {
   readonly promptMs: number | null;
   readonly outputMs: number | null;
   readonly doneReason: string | null;
+  /** When the call went out, in ms of the clock that looks at the server; absent when not known. */
+  readonly sentAt?: number;
   /** Thinking together with `format`: Ollama sends two requests, the numbers are the second's. */
   readonly isTwoRequests?: boolean;
   readonly retries: number;
@@ -109,10 +111,18 @@ export function afterReply(
 function wasReloaded(slot: SlotState, decided: Decided, reply: Reply): boolean {
   if (decided.joinsReload) return false;
   const { warmLoadMs, loadMs } = slot.known;
-  const isSlow = reply.loadMs !== null && isReload(reply.loadMs, warmLoadMs, loadMs);
-  if (!isReloading(decided)) return isSlow;
+  if (!isReloading(decided)) {
+    return reply.loadMs !== null && isReload(reply.loadMs, warmLoadMs, loadMs, seenMs(slot, decided, reply));
+  }
   // It may be that another program loaded the same window in between.
-  return warmLoadMs.length === 0 || reply.loadMs === null || isSlow;
+  return warmLoadMs.length === 0 || reply.loadMs === null || isReload(reply.loadMs, warmLoadMs, loadMs);
+}
+
+/** How long before the call the server showed the window that was sent; Infinity when it did not. */
+function seenMs({ loaded }: SlotState, { options }: Decided, { sentAt }: Reply): number {
+  const isSeen = loaded !== null && loaded.numCtx !== null && loaded.numCtx === options.num_ctx;
+  if (!isSeen || sentAt === undefined || loaded.observedAt > sentAt) return Number.POSITIVE_INFINITY;
+  return sentAt - loaded.observedAt;
 }
 
 function loadTimes(

@@ -9,6 +9,12 @@ import { median } from "./spill.js";
 const UNKNOWN_THRESHOLD_MS = 200;
 /** A busy machine delays a warm call by this much. */
 const JITTER_MS = 100;
+/** Who saw the runner loaded so shortly before knows that nobody can have loaded another one since. */
+const JUST_SEEN_MS = 250;
+/** Within this, somebody must have loaded another window and back: that takes what a load takes. */
+const SEEN_MS = 2_000;
+/** Loads of one window differ by less. */
+const LOAD_SPREAD = 0.75;
 
 /** At most this many reload prices and warm values are kept. */
 export const RELOAD_PRICES = 16;
@@ -20,21 +26,31 @@ export const WARM_VALUES = 32;
  * @param loadMs the reply's, in ms
  * @param warmLoadMs values of this slot without a reload
  * @param reloadMs values of this slot with one
+ * @param seenMs how long before the call `/api/ps` showed the very runner that the call was sent for; Infinity when
+ *   it did not
  * @example isReload(260, [1, 2, 1], []) // true
+ * @example isReload(260, [], [300], 100) // false
  */
 export function isReload(
   loadMs: number,
   warmLoadMs: readonly number[],
   reloadMs: readonly number[],
+  seenMs: number = Number.POSITIVE_INFINITY,
 ): boolean {
-  return loadMs > reloadThresholdMs(warmLoadMs, reloadMs);
+  const fastest = reloadMs.length > 0 ? Math.min(...reloadMs) : null;
+  return loadMs > Math.max(thresholdMs(warmLoadMs, fastest), seenThresholdMs(seenMs, fastest));
 }
 
-function reloadThresholdMs(warmLoadMs: readonly number[], reloadMs: readonly number[]): number {
+/** A busy machine makes warm calls as slow as a load; they are none while the runner was in sight. */
+function seenThresholdMs(seenMs: number, fastest: number | null): number {
+  if (seenMs <= JUST_SEEN_MS) return fastest ?? Number.POSITIVE_INFINITY;
+  return seenMs <= SEEN_MS && fastest !== null ? LOAD_SPREAD * fastest : 0;
+}
+
+function thresholdMs(warmLoadMs: readonly number[], fastest: number | null): number {
   const warm = warmLoadMs.length >= 3 ? median(warmLoadMs)! : null;
-  if (warm === null) return UNKNOWN_THRESHOLD_MS;
+  if (warm === null) return Math.max(UNKNOWN_THRESHOLD_MS, (fastest ?? 0) / 2);
   // Between two known groups the geometric mean separates best; the fastest reload leaves no doubt above it.
-  const fastest = reloadMs.length > 0 ? Math.min(...reloadMs) : null;
   const between = fastest !== null && fastest > warm ? Math.sqrt(Math.max(warm, 1) * fastest) : 2 * warm;
   return Math.max(between, warm + JITTER_MS);
 }

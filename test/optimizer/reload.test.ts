@@ -23,6 +23,23 @@ test("with known reloads the threshold lies between both groups", () => {
   expect(isReload(500, [50, 50, 50], [4000, 5000])).toBe(true);
 });
 
+test("a warm call of a busy machine is no load while loads are known to take longer", () => {
+  // Measured on 0.24.0 with all cores taken: warm calls of 210 to 600 ms, loads of 2 s and more.
+  expect(isReload(600, [], [2_000])).toBe(false);
+  expect(isReload(600, [250, 300], [2_000])).toBe(false);
+  expect(isReload(1_500, [], [2_000])).toBe(true);
+});
+
+test("a runner that was just seen was not loaded anew, unless it took as long as a load", () => {
+  expect(isReload(260, [], [300], 100)).toBe(false);
+  expect(isReload(260, [], [], 100)).toBe(false);
+  expect(isReload(301, [], [300], 100)).toBe(true);
+  expect(isReload(260, [], [300], 60_000)).toBe(true);
+  expect(isReload(260, [], [], 1_500)).toBe(true);
+  expect(isReload(220, [], [300], 1_500)).toBe(false);
+  expect(isReload(260, [], [300], 1_500)).toBe(true);
+});
+
 test("two warm values are no median yet", () => {
   expect(isReload(150, [1, 1], [])).toBe(false);
 });
