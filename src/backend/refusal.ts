@@ -140,7 +140,7 @@ export function unreachable(origin: string, cause: unknown): UpstreamError {
   return new UpstreamError({
     code: "SERVER_UNREACHABLE",
     message: `No answer from Ollama at ${withoutCredentials(origin)}${typeof code === "string" ? ` (${code})` : ""}`,
-    remedy: "Start it with `ollama serve`, or set baseUrl to where it runs.",
+    remedy: "Start it with `ollama serve`, or give the address where it runs.",
     status: 0,
     cause,
   });

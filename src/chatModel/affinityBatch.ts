@@ -2,7 +2,7 @@
 import { affinityOrder } from "../optimizer/prefixAffinity.js";
 
 /** Characters of a prompt that are compared: about a window of 4,096 tokens. */
-const HEAD_CHARACTERS = 16_384;
+export const HEAD_CHARACTERS = 16_384;
 /** A shorter common beginning is not worth keeping an order for: about 50 tokens. */
 const WORTH_CHARACTERS = 200;
 

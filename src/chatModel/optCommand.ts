@@ -12,7 +12,8 @@ export interface OptCommand {
   readonly explain?: boolean;
 }
 
-const COMMAND = /^\s*\/opt(?=\s|$)\s*/;
+/** A few spaces may stand before it; looking through a megabyte of them would take long. */
+const COMMAND = /^\s{0,64}\/opt(?=\s|$)\s*/;
 /** A key is at most a word, so that no error message can quote a prompt. */
 const SETTING = /^([A-Za-z][\w-]{0,19})=(\S*)(?:\s+|$)/;
 const END_OF_SETTINGS = /^--(?:\s+|$)/;

@@ -27,7 +27,7 @@ import { type Configuration, configuration } from "../optimizer/configuration.js
 import type { CountSource } from "../records.js";
 import type { OptimizerStore } from "../storage/store.js";
 import { storeOf } from "../storage/storeOf.js";
-import { inOrder, orderThatMatters } from "./affinityBatch.js";
+import { HEAD_CHARACTERS, inOrder, orderThatMatters } from "./affinityBatch.js";
 import { cachedLines } from "./cachedLines.js";
 import { answerParameters, cacheKey, unseenHash } from "./cacheKey.js";
 import { CallSender } from "./callSender.js";
@@ -38,6 +38,7 @@ import { modelProfile } from "./modelProfile.js";
 import { stopWhenLeft, withIdsAndFigures, withJoinedToolCalls } from "./nativeStream.js";
 import { type OptCommand, stripOptCommands } from "./optCommand.js";
 import {
+  checkInput,
   checkOptions,
   type OptimizedChatOllamaCallOptions,
   type OptimizedChatOllamaInput,
@@ -122,6 +123,22 @@ export class OptimizedChatOllama extends TypedChatOllama {
     } as ReturnType<ChatOllama["invocationParams"]>;
   }
 
+  override async invoke(
+    input: BaseLanguageModelInput,
+    options?: Partial<OptimizedChatOllamaCallOptions>,
+  ): Promise<AIMessageChunk> {
+    checkInput(input);
+    return super.invoke(input, options);
+  }
+
+  override async *_streamIterator(
+    input: BaseLanguageModelInput,
+    options?: Partial<OptimizedChatOllamaCallOptions>,
+  ): AsyncGenerator<AIMessageChunk> {
+    checkInput(input);
+    yield* super._streamIterator(input, options);
+  }
+
   /** Ways 1 to 3: `invoke` and `batch`, `stream`, `streamEvents` v1 and v2, LangGraph's messages mode. */
   override async *_streamResponseChunks(
     messages: BaseMessage[],
@@ -133,9 +150,7 @@ export class OptimizedChatOllama extends TypedChatOllama {
       options.signal?.throwIfAborted();
       const call = this.callOf(messages, options, runManager);
       const view = this.viewFor(call, (path, request) =>
-        this.answered(call, async () =>
-          linesOf(await this.send(call, path, request), call.command?.explain),
-        ),
+        this.answered(call, async () => linesOf(await this.send(call, path, request), call.command?.explain)),
       );
       const stream = ChatOllama.prototype._streamResponseChunks;
       for await (const chunk of stream.call(view, call.messages, options, runManager)) {
@@ -207,6 +222,7 @@ export class OptimizedChatOllama extends TypedChatOllama {
     if (options.version === "v1" || options.version === "v2") {
       return super.streamEvents(input, options as typeof options & { version: "v2" }, streamOptions);
     }
+    checkInput(input);
     const stop = new AbortController();
     const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
     return stopWhenLeft(super.streamEvents(input, { ...options, signal }), () => stop.abort());
@@ -431,17 +447,23 @@ export class OptimizedChatOllama extends TypedChatOllama {
 }
 
 function messagesOf(input: BaseLanguageModelInput): BaseMessage[] {
+  checkInput(input);
   if (typeof input === "string") return [new HumanMessage(input)];
   return Array.isArray(input) ? input.map(coerceMessageLikeToMessage) : input.toChatMessages();
 }
 
-/** Text for comparison; of an input that is none, the call itself will say what is wrong. */
+/** Text for comparison, its beginning; of an input that is none, the call itself will say what is wrong. */
 function promptText(input: BaseLanguageModelInput): string {
+  let text = "";
   try {
-    return getBufferString(messagesOf(input));
+    for (const message of messagesOf(input)) {
+      if (text.length >= HEAD_CHARACTERS) break;
+      text += `${message.getType()}: ${textOf(message.content).slice(0, HEAD_CHARACTERS)}\n`;
+    }
   } catch {
     return "";
   }
+  return text;
 }
 
 /** Reading the prompt and writing the reply, as the server says; what it waited is not in it. */

@@ -1,5 +1,6 @@
 /** LangChain's text model Ollama with the window decided before each call. */
 import type { CallbackManagerForLLMRun, Callbacks } from "@langchain/core/callbacks/manager";
+import type { BaseLanguageModelInput } from "@langchain/core/language_models/base";
 import type { MessageContent } from "@langchain/core/messages";
 import { GenerationChunk, type LLMResult } from "@langchain/core/outputs";
 import { Ollama } from "@langchain/ollama";
@@ -13,6 +14,7 @@ import { engineOf } from "./engineOf.js";
 import { asLangChainError } from "./langChainErrors.js";
 import { type OptCommand, parseOptCommand } from "./optCommand.js";
 import {
+  checkInput,
   checkOptions,
   type OptimizedOllamaCallOptions,
   type OptimizedOllamaInput,
@@ -75,6 +77,22 @@ export class OptimizedOllama extends TypedOllama {
         num_batch: numBatch ?? parameters.options.num_batch,
       },
     };
+  }
+
+  override async invoke(
+    input: BaseLanguageModelInput,
+    options?: Partial<OptimizedOllamaCallOptions>,
+  ): Promise<string> {
+    checkInput(input);
+    return super.invoke(input, options);
+  }
+
+  override async *_streamIterator(
+    input: BaseLanguageModelInput,
+    options?: Partial<OptimizedOllamaCallOptions>,
+  ): AsyncGenerator<string> {
+    checkInput(input);
+    yield* super._streamIterator(input, options);
   }
 
   override async *_streamResponseChunks(

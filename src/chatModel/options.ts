@@ -106,6 +106,14 @@ const RULES: Readonly<Record<string, Rule>> = {
   },
   numCtx: count,
   numBatch: count,
+  numPredict: {
+    holds: Number.isSafeInteger,
+    remedy: "Give a whole number of tokens, or leave it out to have it decided.",
+  },
+  logger: {
+    holds: (value) => typeof (value as { warn?: unknown } | null)?.warn === "function",
+    remedy: "Give an object with a method `warn`, such as `console`.",
+  },
   keepAlive: {
     holds: (value) => Number.isFinite(value) || (typeof value === "string" && value.trim() !== ""),
     remedy: 'Give a duration such as "30m", or seconds as a number.',
@@ -138,6 +146,23 @@ export function checkOptions(options: object): void {
   }
 }
 
+/**
+ * Refuses what is no input of a model: LangChain fails on it with an error of the runtime.
+ *
+ * @throws OptimizerError `OPTION_INVALID`
+ * @example checkInput("Why is the sky blue?") // undefined
+ */
+export function checkInput(input: unknown): void {
+  if (typeof input === "string" || Array.isArray(input)) return;
+  if (typeof (input as { toChatMessages?: unknown } | null | undefined)?.toChatMessages === "function") return;
+  throw new OptimizerError({
+    code: "OPTION_INVALID",
+    message: `The input of the call is ${shown(input)}`,
+    remedy: "Give a text, a list of messages, or a prompt's value.",
+  });
+}
+
 function shown(value: unknown): string {
+  if (typeof value === "object" && value !== null) return "an object";
   return typeof value === "string" ? JSON.stringify(value.slice(0, 40)) : String(value);
 }

@@ -86,7 +86,7 @@ export async function importNodeLlamaCpp(): Promise<NodeLlamaCpp> {
       code: "ENGINE_MISSING",
       message: "Real inference in the test server needs node-llama-cpp, which is not installed",
       remedy:
-        "In this repository run `node scripts/installEngine.mjs` (85 MB); elsewhere `npm install --save-dev --ignore-scripts node-llama-cpp@3.22.1`.",
+        "In this repository run `node scripts/installEngine.mjs` (85 MB); elsewhere `npm install --save-dev --ignore-scripts --omit=optional node-llama-cpp@3.22.1`.",
       cause,
     });
   }

@@ -1,6 +1,7 @@
 import { AIMessage, ChatMessage, HumanMessage, SystemMessage, ToolMessage } from "@langchain/core/messages";
 import { describe, expect, test } from "vitest";
 import { OptimizerError } from "../../src/errors.js";
+import { OptimizedOllama } from "../../src/index.js";
 import { bench } from "./support.js";
 
 /** What a prompt may be that nobody thought of: each is answered, or refused with a typed error, soon. */
@@ -44,5 +45,32 @@ describe("prompts that nobody thought of", () => {
       (outcome as Error).name === "ContextOverflowError";
     expect(isTyped, String(outcome)).toBe(true);
     expect(warnings).toEqual([]);
+  });
+});
+
+describe("what is no input of a model", () => {
+  test.each([null, undefined, 42, true, {}, new HumanMessage("secret")])("%s is refused", async (input) => {
+    await using b = await bench("ok");
+    const bad = input as unknown as string;
+    for (const model of [b.model(), new OptimizedOllama({ model: "tiny", baseUrl: b.origin, store: false })]) {
+      const ways: Record<string, () => unknown> = {
+        invoke: () => model.invoke(bad),
+        stream: async () => (await model.stream(bad)).next(),
+        events: () => model.streamEvents(bad, { version: "v2" }).next(),
+        batch: () => model.batch([bad]),
+      };
+      if ("countTokens" in model) {
+        ways.countTokens = () => model.countTokens(bad);
+        ways["content events"] = async () => model.streamEvents(bad);
+      }
+      for (const [name, way] of Object.entries(ways)) {
+        const error = await Promise.resolve()
+          .then(way)
+          .catch((thrown: unknown) => thrown);
+        expect(error, name).toMatchObject({ code: "OPTION_INVALID" });
+        expect(String(error), name).toMatch(/The input of the call is/);
+        expect(String(error), name).not.toContain("secret");
+      }
+    }
   });
 });
