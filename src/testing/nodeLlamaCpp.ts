@@ -85,9 +85,16 @@ export async function importNodeLlamaCpp(): Promise<NodeLlamaCpp> {
     throw new OptimizerError({
       code: "ENGINE_MISSING",
       message: "Real inference in the test server needs node-llama-cpp, which is not installed",
-      remedy:
-        "In this repository run `node scripts/installEngine.mjs` (85 MB); elsewhere `npm install --save-dev --ignore-scripts --omit=optional node-llama-cpp@3.22.1`.",
+      remedy: `In this repository run \`node scripts/installEngine.mjs\` (85 MB); elsewhere \`npm install --save-dev --ignore-scripts --omit=optional node-llama-cpp@3.22.1 @node-llama-cpp/${build()}@3.22.1\`.`,
       cause,
     });
   }
+}
+
+/** The build for this machine, which has to be named where the optional ones (640 MB) are left out. */
+function build(): string {
+  const { platform, arch } = process;
+  if (platform === "darwin") return arch === "arm64" ? "mac-arm64-metal" : "mac-x64";
+  if (platform === "win32") return `win-${arch}`;
+  return `linux-${arch === "arm" ? "armv7l" : arch}`;
 }
