@@ -11,4 +11,6 @@ export default defineConfig({
   target: "node20",
   sourcemap: false,
   clean: true,
+  // Served to browsers as they are.
+  copy: { from: "src/server/dashboard/page", to: "dist/server/dashboard" },
 });

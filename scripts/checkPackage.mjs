@@ -68,6 +68,18 @@ try {
       return names;
     });
   }
+  step("dashboard", () => {
+    const paths = ["", "optimization/dashboard/main.js", "optimization/dashboard/uplot.js"];
+    const code = `
+      const { createServerApp } = await import("${manifest.name}/server");
+      const app = createServerApp({ upstream: "http://127.0.0.1:9", store: { location: "memory" } });
+      for (const path of ${JSON.stringify(paths)}) {
+        const reply = await app.request("/" + path, { headers: { accept: "text/html" } });
+        if (!reply.ok) throw new Error("/" + path + ": " + reply.status);
+      }
+      process.exit(0);`;
+    run(process.execPath, ["--input-type=module", "-e", code], project);
+  });
 } catch (error) {
   console.error(`not ok  ${error.message}`);
   process.exitCode = 1;

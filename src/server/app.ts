@@ -1,6 +1,7 @@
 /** The server as an application: a Request in, a Response out. Listening is elsewhere (`listen.ts`). */
 import { isAbsolute } from "node:path";
 import { Hono } from "hono";
+import type { Gate } from "../autopilot/index.js";
 import { nodeTransport, readBody } from "../backend/transport.js";
 import { Engine } from "../engine/engine.js";
 import { steadyNow } from "../engine/steadyClock.js";
@@ -8,6 +9,7 @@ import { silentLogger } from "../logger.js";
 import { Activity } from "./activity.js";
 import { callEngine } from "./callEngine.js";
 import { noteClient } from "./client.js";
+import { addDashboard } from "./dashboard/dashboard.js";
 import { type Failure, failureOf, isAbort, nameOfFailure } from "./failure.js";
 import { hasToken, isTrustedHost, isTrustedOrigin } from "./guard.js";
 import { addOllamaRoutes } from "./ollamaRoutes.js";
@@ -21,6 +23,8 @@ import {
   type ServerAppOptions,
   type ServerContext,
 } from "./options.js";
+import { addReportRoutes } from "./report/routes.js";
+import { gated, watchOf } from "./report/watch.js";
 import { Turns } from "./turns.js";
 
 const HEALTH_TIMEOUT_MS = 2_000;
@@ -35,7 +39,8 @@ const HEALTH_TIMEOUT_MS = 2_000;
 export function createServerApp(options: ServerAppOptions): Hono {
   const logger = options.logger ?? silentLogger;
   const hosts = options.hosts ?? [];
-  const context = contextOf(options);
+  const watch = watchOf(options.store, options.reporting ?? {}, options.logger);
+  const context = contextOf(options, watch.gate);
   const app = new Hono();
 
   app.use(async ({ req }, next) => {
@@ -45,6 +50,9 @@ export function createServerApp(options: ServerAppOptions): Hono {
     await next();
     return undefined;
   });
+
+  // Before the token is asked for: a browser has none to send when it opens an address.
+  addDashboard(app);
 
   app.use(async (asked, next) => {
     if (options.token !== undefined && !hasToken(asked.req.header("authorization"), options.token)) {
@@ -65,6 +73,7 @@ export function createServerApp(options: ServerAppOptions): Hono {
   });
 
   addOptimizationRoutes(app, context);
+  addReportRoutes(app, context, watch);
   addOpenAiRoutes(app, context);
   addOllamaRoutes(app, context, options.allowAdmin ?? false);
 
@@ -83,14 +92,14 @@ function headersOf({ retryAfterSeconds }: Failure): Record<string, string> {
   };
 }
 
-function contextOf(options: ServerAppOptions): ServerContext {
+function contextOf(options: ServerAppOptions, gate: Gate): ServerContext {
   const { store, logger, maxWaiting = DEFAULT_MAX_WAITING, maxWaitMs = DEFAULT_MAX_WAIT_MS } = options;
   const tokenizerFolder = isAbsolute(store.location) ? store.location : null;
   const engine = options.engine ?? new Engine({ store, logger, tokenizerFolder });
   const activity = new Activity(steadyNow, maxWaiting);
   const turns = new Turns({ maxWaiting, maxWaitMs }, steadyNow, (waiting) => activity.queueChanged(waiting));
   return {
-    engine: callEngine(engine, turns, activity, steadyNow),
+    engine: gated(callEngine(engine, turns, activity, steadyNow), gate),
     activity,
     store,
     ...withoutCredentials(options.upstream, options.upstreamHeaders),
