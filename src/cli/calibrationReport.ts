@@ -4,7 +4,7 @@ import type { Calibration } from "../calibration/calibration.js";
 import { relativeWidth } from "../calibration/estimate.js";
 import { type Bar, bars } from "./bars.js";
 import type { Style } from "./style.js";
-import { count, megabytes, seconds } from "./terminal.js";
+import { count, counted, megabytes, seconds } from "./terminal.js";
 
 /** @param kept where the profile went; null when it was not kept */
 export function calibrationReport(
@@ -106,7 +106,7 @@ function warnings({ uncertain, disturbed, notRestored }: Calibration): string[] 
       : []),
     ...(disturbed > 0
       ? [
-          `${disturbed} measurements were thrown away: another program loaded the model in between, or the reply lacked its figures.`,
+          `${counted(disturbed, "measurement")} thrown away: another program loaded the model in between, or the reply lacked its figures.`,
         ]
       : []),
     ...(notRestored.length > 0

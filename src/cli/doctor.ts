@@ -11,6 +11,7 @@ import { DEFAULT_ORIGIN, isLocal, ollamaOrigin } from "./ollamaOrigin.js";
 import { storeFolder } from "./openStore.js";
 import { status } from "./status.js";
 import { type Style, styleFor } from "./style.js";
+import { counted } from "./terminal.js";
 
 export const usage = `doctor [options]
 
@@ -92,5 +93,5 @@ function report(findings: readonly Finding[], style: Style): string {
   ]);
   const number = (severity: Severity): number =>
     findings.filter((found) => found.severity === severity).length;
-  return `${lines.join("\n").trimStart()}\n\n${number("error")} errors, ${number("warning")} warnings, ${number("note")} notes.\n`;
+  return `${lines.join("\n").trimStart()}\n\n${counted(number("error"), "error")}, ${counted(number("warning"), "warning")}, ${counted(number("note"), "note")}.\n`;
 }

@@ -64,3 +64,16 @@ export function seconds(milliseconds: number): string {
 export function megabytes(bytes: number): string {
   return `${Math.round(bytes / 1e6)} MB`;
 }
+
+/** @example size(20_634_000_000) // "20.6 GB" */
+export function size(bytes: number): string {
+  return bytes < 1e9 ? megabytes(bytes) : `${(bytes / 1e9).toFixed(1)} GB`;
+}
+
+/**
+ * @example counted(1, "warning") // "1 warning"
+ * @example counted(1200, "call") // "1,200 calls"
+ */
+export function counted(number: number, noun: string): string {
+  return `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
+}

@@ -1,6 +1,6 @@
 /** Free memory of this machine against what the models need. */
 import type { Memory } from "../machineMemory.js";
-import { count, megabytes } from "../terminal.js";
+import { size } from "../terminal.js";
 import { type Finding, finding } from "./finding.js";
 import type { KnownModel } from "./models.js";
 
@@ -19,7 +19,7 @@ export function memoryFindings(memory: Memory | null, models: readonly KnownMode
     ];
   }
   const { freeBytes, totalBytes } = memory;
-  const text = `${megabytes(freeBytes)} of ${megabytes(totalBytes)} main memory are free.`;
+  const text = `${size(freeBytes)} of ${size(totalBytes)} main memory are free.`;
   const tooLarge = models.filter(({ model }) => (model.size ?? 0) > freeBytes).map(({ model }) => model.name);
   return [
     freeBytes < SHORT * totalBytes
@@ -35,7 +35,7 @@ export function memoryFindings(memory: Memory | null, models: readonly KnownMode
           finding(
             "memory",
             "note",
-            `${count(tooLarge.length)} installed models are larger than the free main memory: ${tooLarge.join(", ")}.`,
+            `Larger than the free main memory: ${tooLarge.join(", ")}.`,
             "Without a GPU that holds them they do not load: use smaller ones or a stronger quantization (q4_K_M).",
           ),
         ]

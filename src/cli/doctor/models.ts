@@ -1,7 +1,7 @@
 /** What the installed and the loaded models mean for windows and memory. */
 import { blobOf, modelfileOptions, trainedNumCtx } from "../../backend/ollama.js";
 import type { WireLoadedModel, WireModel, WireShow } from "../../backend/wire.js";
-import { count, megabytes } from "../terminal.js";
+import { count, size } from "../terminal.js";
 import { type Finding, finding } from "./finding.js";
 
 /** An installed model with its facts; null where `/api/show` fails. */
@@ -22,7 +22,7 @@ export function modelFindings(models: readonly KnownModel[]): readonly Finding[]
   }
   const local = models.filter((known) => !isRemote(known));
   return [
-    finding("models", "ok", `${models.length} models are installed: ${models.map(described).join("; ")}.`),
+    finding("models", "ok", `Installed: ${models.map(described).join("; ")}.`),
     ...unreadable(models),
     ...(local.length < models.length
       ? [
@@ -43,7 +43,7 @@ function described(known: KnownModel): string {
   const trained = known.facts && trainedNumCtx(known.facts);
   const capabilities = known.facts?.capabilities?.join(", ");
   const notes = [
-    megabytes(known.model.size ?? 0),
+    size(known.model.size ?? 0),
     trained ? `trained for ${count(trained)}` : "trained window unknown",
     ...(capabilities ? [capabilities] : []),
   ];
@@ -107,14 +107,14 @@ function sharedWeights(models: readonly KnownModel[]): Finding[] {
 export function loadedFindings(loaded: readonly WireLoadedModel[]): readonly Finding[] {
   if (loaded.length === 0) return [finding("memory", "note", "No model is loaded now.")];
   return loaded.map((entry) => {
-    const { name, size, size_vram: vram, context_length: window } = entry;
-    const what = `${name} is loaded${window === undefined ? "" : ` with a window of ${count(window)}`}: ${megabytes(size)}`;
-    if (vram >= size) return finding("memory", "ok", `${what}, all in GPU memory.`);
+    const { name, size: bytes, size_vram: vram, context_length: window } = entry;
+    const what = `${name} is loaded${window === undefined ? "" : ` with a window of ${count(window)}`}: ${size(bytes)}`;
+    if (vram >= bytes) return finding("memory", "ok", `${what}, all in GPU memory.`);
     if (vram === 0) return finding("memory", "note", `${what}, none of it in GPU memory.`);
     return finding(
       "memory",
       "warning",
-      `${what}, of which ${Math.round(100 * (1 - vram / size))} % spilled from GPU to main memory: replies are several times slower.`,
+      `${what}, of which ${Math.round(100 * (1 - vram / bytes))} % spilled from GPU to main memory: replies are several times slower.`,
       `Find the largest window that does not spill: langchain-ollama-optimizer calibrate ${name}. A quantized cache takes less: OLLAMA_FLASH_ATTENTION=1 OLLAMA_KV_CACHE_TYPE=q8_0 for \`ollama serve\`.`,
     );
   });

@@ -6,7 +6,7 @@ import { OptimizerError } from "../../errors.js";
 import type { ProfileRecord, RequestRecord } from "../../records.js";
 import type { OptimizerStore } from "../../storage/store.js";
 import { openStore } from "../openStore.js";
-import { count, megabytes } from "../terminal.js";
+import { count, counted, size } from "../terminal.js";
 import { type Finding, finding } from "./finding.js";
 
 export interface StoreHealth {
@@ -65,7 +65,7 @@ async function contents(
   return finding(
     "store",
     "ok",
-    `${folder} can be read: ${count(templates)} templates, ${count(profiles.length)} profiles, ${megabytes(sizeOf(folder))}.`,
+    `${folder} can be read: ${counted(templates, "template")}, ${counted(profiles.length, "profile")}, ${size(sizeOf(folder))}.`,
   );
 }
 
@@ -87,7 +87,7 @@ function setAside(folder: string): Finding[] {
     finding(
       "store",
       "warning",
-      `${count(damaged.length)} damaged files were set aside: ${damaged.slice(0, 5).join(", ")}.`,
+      `${counted(damaged.length, "damaged file")} set aside: ${damaged.slice(0, 5).join(", ")}.`,
       "Put copies back under their names without the ending, or delete them; what they held is learned anew.",
     ),
   ];
@@ -97,7 +97,7 @@ async function disk(folder: string): Promise<Finding[]> {
   const { bavail, bsize } = await statfs(folder);
   const freeBytes = bavail * bsize;
   if (freeBytes >= LOW_DISK_BYTES) return [];
-  const text = `The disk of ${folder} has ${megabytes(freeBytes)} left.`;
+  const text = `The disk of ${folder} has ${size(freeBytes)} left.`;
   return [
     finding(
       "store",
@@ -118,7 +118,7 @@ async function recentCalls(store: OptimizerStore): Promise<Finding[]> {
   for (const { error } of requests) if (error) errors.set(error, (errors.get(error) ?? 0) + 1);
   const cuts = requests.filter(({ decision }) => decision?.outcome?.cut).length;
   const list = [...errors].map(([code, times]) => `${code} ${count(times)}`).join(", ");
-  const last = `Of the last ${count(requests.length)} calls`;
+  const last = `Of the last ${counted(requests.length, "call")}`;
   return [
     errors.size === 0
       ? finding("store", "ok", `${last} none failed.`)
