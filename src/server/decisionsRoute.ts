@@ -1,7 +1,9 @@
 /** `GET /optimization/decisions`: what was decided about recent calls and what came of it, newest first. */
+
+import { OptimizerError } from "../errors.js";
 import type { RequestRecord } from "../records.js";
 import type { OptimizerStore } from "../storage/store.js";
-import { refused, wholeNumberOf } from "./query.js";
+import { wholeNumberOf } from "./query.js";
 
 /** A cursor that lies deeper is refused: finding it reads everything in front of it. */
 const DEEPEST = 100_000;
@@ -10,7 +12,7 @@ const DEEPEST = 100_000;
  * A page of them. The cursor is the id of the last call of the page before: ids keep their place while new calls
  * come in front.
  *
- * @throws OptimizerError `OPTION_INVALID`
+ * @throws OptimizerError `OPTION_INVALID`, `CURSOR_UNKNOWN`
  */
 export async function decisions(store: OptimizerStore, query: URLSearchParams): Promise<Response> {
   const limit = wholeNumberOf(query, "limit", { least: 1, most: 200, otherwise: 50 });
@@ -29,7 +31,13 @@ export async function decisions(store: OptimizerStore, query: URLSearchParams): 
     page.push(request);
     if (page.length > limit) break;
   }
-  if (skipping) throw refused("cursor", "the nextCursor of an answer, or leave it out to begin anew");
+  if (skipping) {
+    throw new OptimizerError({
+      code: "CURSOR_UNKNOWN",
+      message: "The call that this cursor names is not kept any more",
+      remedy: "Leave the cursor out to begin anew.",
+    });
+  }
   const shown = page.slice(0, limit);
   return Response.json({
     decisions: shown.map(told),

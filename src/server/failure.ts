@@ -16,6 +16,7 @@ const CLIENT_LEFT = 499;
 const STATUS: Readonly<Record<string, number>> = {
   CONTEXT_OVERFLOW: 400,
   OPTION_INVALID: 400,
+  CURSOR_UNKNOWN: 404,
   BODY_TOO_LARGE: 413,
   BODY_TOO_SLOW: 408,
   QUEUE_FULL: 503,

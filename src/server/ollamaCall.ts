@@ -47,8 +47,9 @@ export function withoutWindow<R extends WireRequest>(request: R): R {
 }
 
 function withContent(message: Fields): Fields | null {
-  const { role, content, images } = message;
-  if (!isText(role) || !isOr(content, isText) || !isListOr(images, isText)) return null;
+  const { role, content, images, thinking, tool_calls, tool_name } = message;
+  if (!isText(role) || !isListOr(images, isText) || !isListOr(tool_calls, isObject)) return null;
+  if (![content, thinking, tool_name].every((text) => isOr(text, isText))) return null;
   return { ...message, content: content ?? "" };
 }
 

@@ -24,7 +24,7 @@ const READING = new Set([
   "POST /api/show",
 ]);
 /** This server's own: never sent on, whatever is allowed. */
-const OWN = /^\/(v1|optimization|health|metrics)(\/|$)/;
+const OWN = /^\/(v1|optimization|health|metrics|openapi\.json)(\/|$)/;
 
 export function addOllamaRoutes(app: Hono, context: ServerContext, allowAdmin: boolean): void {
   for (const path of ["/api/chat", "/api/generate"] as const) {
@@ -36,7 +36,7 @@ export function addOllamaRoutes(app: Hono, context: ServerContext, allowAdmin: b
   app.all("*", async ({ req }) => {
     const { method, url } = req.raw;
     const { pathname } = new URL(url);
-    if (OWN.test(pathname)) return Response.json({ error: "not found" }, { status: 404 });
+    if (OWN.test(pathname)) return notOurs(app, pathname);
     if (!allowAdmin && !READING.has(`${method} ${pathname}`)) {
       return Response.json(
         { error: "this route is not allowed; start the server with --allow-admin" },
@@ -50,6 +50,16 @@ export function addOllamaRoutes(app: Hono, context: ServerContext, allowAdmin: b
     if (allowAdmin && method !== "GET" && method !== "HEAD") context.engine.lookAgain(context.origin);
     return reply;
   });
+}
+
+/** Not found, or not by this method. */
+function notOurs(app: Hono, pathname: string): Response {
+  const methods = app.routes
+    .filter(({ path, method }) => path === pathname && method !== "ALL")
+    .map(({ method }) => method);
+  return methods.length === 0
+    ? Response.json({ error: "not found" }, { status: 404 })
+    : Response.json({ error: "not by this method" }, { status: 405, headers: { allow: methods.join(", ") } });
 }
 
 async function generating(context: ServerContext, path: OllamaPath, request: Request): Promise<Response> {

@@ -4,6 +4,7 @@ import { decisions } from "./decisionsRoute.js";
 import { eventStream } from "./eventStream.js";
 import { CallMetrics } from "./metrics/callMetrics.js";
 import { models } from "./modelsRoute.js";
+import { OPENAPI_DOCUMENT } from "./openapi/document.js";
 import type { ServerContext } from "./options.js";
 import { readRequestBody } from "./requestBody.js";
 import { templates } from "./templatesRoute.js";
@@ -15,6 +16,7 @@ export function addOptimizationRoutes(app: Hono, context: ServerContext): void {
   const { activity, store, bodyLimitBytes } = context;
   const metrics = new CallMetrics(activity);
   app.get("/metrics", () => new Response(metrics.text(), { headers: { "content-type": PROMETHEUS } }));
+  app.get("/openapi.json", () => Response.json(OPENAPI_DOCUMENT));
   app.get("/optimization/events", ({ env }) => eventStream(activity, stoppingOf(env)));
   app.get("/optimization/decisions", ({ req }) => decisions(store, queryOf(req.raw)));
   app.get("/optimization/models", () => models(context));
