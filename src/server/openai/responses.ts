@@ -1,4 +1,5 @@
 /** `/v1/responses` on Ollama's `/api/chat`. */
+import { show } from "../../backend/ollama.js";
 import type { WireChunk } from "../../backend/wire.js";
 import { isAbort } from "../failure.js";
 import type { ServerContext } from "../options.js";
@@ -19,6 +20,17 @@ export async function responses(context: ServerContext, request: Request, fields
   if (call.stream) return sseResponse(eventTexts(answered, output), upstream, headers);
   for await (const chunk of answered) for (const _ of output.add(chunk));
   return Response.json(output.final(), { headers });
+}
+
+/** `/v1/responses/input_tokens`: what a response would cost, without making it. Loads no model. */
+export async function inputTokens(context: ServerContext, _: Request, fields: Fields): Promise<Response> {
+  const { wire } = await responsesCall(context, fields);
+  const { engine, origin } = context;
+  const isKnown = engine.modelFacts(origin, wire.model) ?? (await engine.learnModel(context, wire.model));
+  // Says why it does not tell.
+  if (!isKnown) await show(context, wire.model);
+  const { tokens } = await engine.countTokens({ ...context, body: wire });
+  return Response.json({ object: "response.input_tokens", input_tokens: tokens });
 }
 
 async function* eventTexts(chunks: AsyncIterable<WireChunk>, output: ResponseOutput): AsyncGenerator<string> {

@@ -8,7 +8,7 @@ import { embeddings } from "./embeddings.js";
 import { Fields } from "./fields.js";
 import { listModels, retrieveModel } from "./models.js";
 import { Refused } from "./refused.js";
-import { responses } from "./responses.js";
+import { inputTokens, responses } from "./responses.js";
 
 type Route = (context: ServerContext, request: Request, fields: Fields) => Promise<Response>;
 
@@ -17,6 +17,7 @@ const POSTS: Readonly<Record<string, Route>> = {
   "/v1/completions": completions,
   "/v1/embeddings": embeddings,
   "/v1/responses": responses,
+  "/v1/responses/input_tokens": inputTokens,
 };
 
 export function addOpenAiRoutes(app: Hono, context: ServerContext): void {

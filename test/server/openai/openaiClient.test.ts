@@ -138,6 +138,18 @@ describe("the openai client", () => {
     expect([...types]).toEqual(expect.arrayContaining(["response.created", "response.completed"]));
   });
 
+  test("counts the tokens of a response before it is made", async () => {
+    await using servers = await opened();
+    const { responses } = servers.client;
+    const call = { model: "tiny", instructions: "Be brief", input: words(100) };
+    // The template is learned from the first calls.
+    const { usage } = await responses.create(call);
+    await expect
+      .poll(async () => (await responses.inputTokens.count(call)).input_tokens, { timeout: 5_000 })
+      .toBe(usage!.input_tokens);
+    await expect(responses.inputTokens.count({ ...call, model: "absent" })).rejects.toThrow(NotFoundError);
+  });
+
   test("throws its own errors", async () => {
     await using servers = await opened(agentThatFails, { token: "right" });
     const { client } = servers;

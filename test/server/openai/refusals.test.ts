@@ -167,6 +167,25 @@ describe("a call that fails", () => {
     expect(await told()).toEqual([502, "server_unreachable"]);
   });
 
+  test("for want of a turn, with the time after which to ask again", async () => {
+    let release = (): void => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    async function* chunks(): AsyncGenerator<string> {
+      yield "one";
+      await held;
+      yield " two";
+    }
+    await using servers = await openAiPair(() => ({ chunks: chunks() }), {}, { maxWaiting: 0 });
+    const first = await servers.post(PATH, { ...CALL, stream: true });
+    const second = await servers.post(PATH, { ...CALL, messages: user(words(6_000)) });
+    release();
+    expect([second.status, (await json<Told>(second)).error.code]).toEqual([503, "queue_full"]);
+    expect(Number(second.headers.get("retry-after"))).toBeGreaterThan(0);
+    expect(await first.text()).toContain("[DONE]");
+  });
+
   test("without the token, with a body beyond the limit, on a route that is not there", async () => {
     await using servers = await openAiPair(undefined, {}, { token: "right", bodyLimitBytes: 100 });
     const headers = { authorization: "Bearer right" };
