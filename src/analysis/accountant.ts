@@ -1,10 +1,10 @@
 /** Adds up what calls cost: tokens at a price list, the time of servers, electricity, and other price lists. */
 import type { RequestRecord } from "../records.js";
-import { Calendar } from "./calendar.js";
+import { Calendar, type LocalTime } from "./calendar.js";
 import type { Call } from "./call.js";
 import { entryOf } from "./entryOf.js";
 import { invalid, within } from "./optionValues.js";
-import type { CostLine, Costs, Prices, TokenPrice } from "./types.js";
+import type { CostLine, Costs, Group, Prices, TokenPrice } from "./types.js";
 import { WorkingTime } from "./workingTime.js";
 
 /** Price of all models that have none of their own. */
@@ -14,11 +14,26 @@ const HOUR_MS = 3_600_000;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
+/** Calls of one group, day, owner and set of tags: the finest line that any division is made of. */
+interface Cell {
+  readonly local: LocalTime;
+  readonly record: RequestRecord;
+  readonly line: Mutable<CostLine>;
+}
+
+/** Cells of a group, and the one that was charged last: the next call is most often one of its. */
+interface GroupCells {
+  readonly cells: Map<string, Cell>;
+  last: Cell | null;
+}
+
+/** Cells that are put together without a pause. */
+const AT_ONCE = 200;
+
 /** Adds up calls; the sums are read at the end. */
 export class Accountant {
   private readonly calendar: Calendar;
-  private readonly sums: Readonly<Record<Division, Map<string, Mutable<CostLine>>>>;
-  private readonly total: Mutable<CostLine>;
+  private readonly groups = new Map<Group, GroupCells>();
   private readonly working = new WorkingTime();
   private readonly hosted: readonly (readonly [string, TokenPrice])[];
 
@@ -27,53 +42,66 @@ export class Accountant {
     checkPrices(prices);
     this.calendar = new Calendar(prices.timeZone ?? "UTC");
     this.hosted = Object.entries(prices.hosted ?? {});
-    this.total = this.emptyLine();
-    this.sums = {
-      byDay: new Map(),
-      byWeek: new Map(),
-      byMonth: new Map(),
-      byModel: new Map(),
-      byTemplate: new Map(),
-      byTag: new Map(),
-      byOwner: new Map(),
+  }
+
+  takeCall({ record, at, group }: Call): void {
+    this.charge(this.cell(record, at, group).line, record, at);
+  }
+
+  /** Pauses now and then, for those who must not block. */
+  *result(refused: Costs["refused"]): Generator<undefined, Costs> {
+    const total = this.emptyLine();
+    const lines = (): Map<string, Mutable<CostLine>> => new Map();
+    const sums = {
+      byDay: lines(),
+      byWeek: lines(),
+      byMonth: lines(),
+      byModel: lines(),
+      byTemplate: lines(),
+      byTag: lines(),
+      byOwner: lines(),
     };
-  }
-
-  takeCall({ record, at }: Call): void {
-    const bill = this.billOf(record, at);
-    const { day, week, month } = this.calendar.at(at);
-    add(this.total, bill);
-    add(this.line("byDay", day), bill);
-    add(this.line("byWeek", week), bill);
-    add(this.line("byMonth", month), bill);
-    add(this.line("byModel", record.model), bill);
-    add(this.line("byTemplate", record.templateId ?? NONE), bill);
-    add(this.line("byOwner", record.owner ?? NONE), bill);
-    const tags = record.tags?.length ? new Set(record.tags) : [NONE];
-    for (const tag of tags) add(this.line("byTag", tag), bill);
-  }
-
-  result(refused: Costs["refused"]): Costs {
-    const { byDay, byWeek, byMonth, byModel, byTemplate, byTag, byOwner } = this.sums;
+    const addTo = (division: keyof typeof sums, name: string, line: CostLine): void =>
+      add(
+        entryOf(sums[division], name, () => this.emptyLine()),
+        line,
+      );
+    let count = 0;
+    for (const { cells } of this.groups.values()) {
+      for (const { local, record, line } of cells.values()) {
+        if (++count % AT_ONCE === 0) yield;
+        add(total, line);
+        addTo("byDay", local.day, line);
+        addTo("byWeek", local.week, line);
+        addTo("byMonth", local.month, line);
+        addTo("byModel", record.model, line);
+        addTo("byTemplate", record.templateId ?? NONE, line);
+        addTo("byOwner", record.owner ?? NONE, line);
+        for (const tag of record.tags?.length ? new Set(record.tags) : [NONE]) addTo("byTag", tag, line);
+      }
+    }
     return {
       currency: this.prices.currency ?? "USD",
       timeZone: this.calendar.timeZone,
-      total: this.total,
-      byDay: inOrder(byDay),
-      byWeek: inOrder(byWeek),
-      byMonth: inOrder(byMonth),
-      byModel: inOrder(byModel),
-      byTemplate: inOrder(byTemplate),
-      byTag: inOrder(byTag),
-      byOwner: inOrder(byOwner),
+      total,
+      byDay: inOrder(sums.byDay),
+      byWeek: inOrder(sums.byWeek),
+      byMonth: inOrder(sums.byMonth),
+      byModel: inOrder(sums.byModel),
+      byTemplate: inOrder(sums.byTemplate),
+      byTag: inOrder(sums.byTag),
+      byOwner: inOrder(sums.byOwner),
       refused,
     };
   }
 
-  private line(division: Division, name: string): Mutable<CostLine> {
-    const lines = this.sums[division];
-    const line = entryOf(lines, name, () => this.emptyLine());
-    return line;
+  private cell(record: RequestRecord, at: number, group: Group): Cell {
+    const local = this.calendar.at(at);
+    const own = this.groups.get(group) ?? entryOf(this.groups, group, newCells);
+    if (own.last && isSame(own.last, local, record)) return own.last;
+    const key = JSON.stringify([local.day, record.owner ?? null, record.tags ?? []]);
+    own.last = entryOf(own.cells, key, () => ({ local, record, line: this.emptyLine() }));
+    return own.last;
   }
 
   private emptyLine(): Mutable<CostLine> {
@@ -96,12 +124,21 @@ export class Accountant {
     };
   }
 
-  private billOf(record: RequestRecord, at: number): CostLine {
+  private charge(line: Mutable<CostLine>, record: RequestRecord, at: number): void {
     const { prices } = this;
     const callMs = record.totalMs ?? 0;
     const computeMs = this.working.add(record.serverId, at, at + callMs);
     const price = prices.models?.[record.model] ?? prices.models?.[OTHERS];
     const isCounted = record.promptTokens !== null || record.outputTokens !== null;
+    line.calls++;
+    if (record.error !== null) line.failedCalls++;
+    line.inputTokens += record.promptTokens ?? 0;
+    line.cachedTokens += record.cachedTokens ?? 0;
+    line.outputTokens += record.outputTokens ?? 0;
+    if (!isCounted) line.uncountedCalls++;
+    if (!price) line.unpricedCalls++;
+    line.callMs += callMs;
+    line.computeMs += computeMs;
     const tokenCost = price && isCounted ? tokensAt(price, record) : null;
     const computeCost =
       prices.computePerHour === undefined ? null : (prices.computePerHour * computeMs) / HOUR_MS;
@@ -109,29 +146,29 @@ export class Accountant {
     const kilowattHours = watts === null ? null : (watts * computeMs) / HOUR_MS / 1000;
     const electricityCost =
       kilowattHours === null ? null : kilowattHours * prices.electricity!.perKilowattHour;
-    const hosted: Record<string, number> = {};
-    for (const [name, list] of this.hosted) hosted[name] = tokensAt(list, record);
-    return {
-      calls: 1,
-      failedCalls: record.error === null ? 0 : 1,
-      inputTokens: record.promptTokens ?? 0,
-      cachedTokens: record.cachedTokens ?? 0,
-      outputTokens: record.outputTokens ?? 0,
-      uncountedCalls: isCounted ? 0 : 1,
-      unpricedCalls: price ? 0 : 1,
-      callMs,
-      computeMs,
-      tokenCost,
-      computeCost,
-      kilowattHours,
-      electricityCost,
-      totalCost: sum(sum(tokenCost, computeCost), electricityCost),
-      hosted,
-    };
+    line.tokenCost = sum(line.tokenCost, tokenCost);
+    line.computeCost = sum(line.computeCost, computeCost);
+    line.kilowattHours = sum(line.kilowattHours, kilowattHours);
+    line.electricityCost = sum(line.electricityCost, electricityCost);
+    line.totalCost = sum(line.totalCost, sum(sum(tokenCost, computeCost), electricityCost));
+    const hosted = line.hosted as Record<string, number>;
+    for (const [name, list] of this.hosted) hosted[name]! += tokensAt(list, record);
   }
 }
 
-type Division = "byDay" | "byWeek" | "byMonth" | "byModel" | "byTemplate" | "byTag" | "byOwner";
+function newCells(): GroupCells {
+  return { cells: new Map(), last: null };
+}
+
+function isSame(cell: Cell, local: LocalTime, { owner, tags }: RequestRecord): boolean {
+  const known = cell.record.tags;
+  return (
+    cell.local.day === local.day &&
+    cell.record.owner === owner &&
+    (known === tags ||
+      (known?.length === tags?.length && known?.every((tag, index) => tag === tags?.[index]) === true))
+  );
+}
 
 function tokensAt(price: TokenPrice, record: RequestRecord): number {
   const cached = Math.min(record.cachedTokens ?? 0, record.promptTokens ?? 0);

@@ -1,13 +1,13 @@
 /** Searches a request log for what is out of the ordinary. */
 import type { RequestRecord } from "../records.js";
-import { type Call, slotOf } from "./call.js";
+import type { Call, Slot } from "./call.js";
 import { Door } from "./door.js";
 import { entryOf } from "./entryOf.js";
 import { GroupWatch } from "./groupWatch.js";
 import { LoadWatch } from "./loadWatch.js";
 import { MachineWatch } from "./machineWatch.js";
 import { whole as wholeNumber, within } from "./optionValues.js";
-import type { Anomalies, Anomaly, AnomalyOptions } from "./types.js";
+import type { Anomalies, Anomaly, AnomalyOptions, Group } from "./types.js";
 import { VolumeWatch } from "./volumeWatch.js";
 
 const WINDOW = 256;
@@ -26,8 +26,8 @@ export class AnomalyDetector {
     readonly minimum: number;
     readonly method: "robust" | "threeSigma";
   };
-  private readonly groups = new Map<string, Map<string, GroupWatch>>();
-  private readonly loads = new Map<string, LoadWatch>();
+  private readonly groups = new Map<Group, GroupWatch>();
+  private readonly loads = new Map<Slot, LoadWatch>();
   private readonly machines = new Map<string, MachineWatch>();
   private readonly volume: VolumeWatch;
   private readonly door = new Door();
@@ -47,43 +47,41 @@ export class AnomalyDetector {
    * @param now ms since the epoch
    */
   take(record: RequestRecord, now: number): readonly Anomaly[] {
-    const at = this.door.admit(record, now);
-    return at === null ? [] : this.takeCall({ record, at });
+    const call = this.door.admit(record, now);
+    return call === null ? [] : this.takeCall(call);
   }
 
   /** The same for a record that was checked already. */
   takeCall(call: Call): readonly Anomaly[] {
-    const { record } = call;
-    const { serverId, model } = record;
-    const byGroup = this.group(call).take(call);
-    const slot = slotOf(record);
-    const loads = entryOf(this.loads, slot, () => new LoadWatch({ serverId, model, templateId: null }));
-    const machine = entryOf(this.machines, serverId, () => new MachineWatch(serverId));
-    const byLoads = loads.take(call);
-    const byMachine = machine.take(call);
+    const { group, slot } = call;
+    const { serverId } = slot;
+    const watch = this.groups.get(group) ?? this.watchGroup(group);
+    const byGroup = watch.take(call);
+    const byLoads = (this.loads.get(slot) ?? this.watchLoads(slot)).take(call);
+    const byMachine = (this.machines.get(serverId) ?? this.watchMachine(serverId)).take(call);
     const byVolume = this.volume.take(call);
     if (byGroup.length + byLoads.length + byMachine.length + byVolume.length === 0) return [];
     return [...byGroup, ...byLoads, ...byMachine, ...byVolume];
   }
 
+  private watchGroup(group: Group): GroupWatch {
+    return entryOf(this.groups, group, () => new GroupWatch(group, this.settings));
+  }
+
+  private watchLoads(slot: Slot): LoadWatch {
+    return entryOf(this.loads, slot, () => new LoadWatch({ ...slot, templateId: null }));
+  }
+
+  private watchMachine(serverId: string): MachineWatch {
+    return entryOf(this.machines, serverId, () => new MachineWatch(serverId));
+  }
+
   /** How far each group could be judged, most calls first, and what was refused. */
   state(): Omit<Anomalies, "anomalies"> {
     const groups = [...this.groups.values()]
-      .flatMap((byTemplate) => [...byTemplate.values()])
       .sort((a, b) => b.calls - a.calls)
       .map(({ group, calls, judged }) => ({ ...group, calls, judged }));
     return { groups, refused: this.door.refused };
-  }
-
-  private group({ record }: Call): GroupWatch {
-    const { serverId, model, templateId } = record;
-    const place = `${serverId} ${model}`;
-    const byTemplate = entryOf(this.groups, place, () => new Map());
-    return entryOf(
-      byTemplate,
-      templateId ?? "",
-      () => new GroupWatch({ serverId, model, templateId }, this.settings),
-    );
   }
 }
 

@@ -1,7 +1,9 @@
 /** Days, weeks and months as they begin in a time zone. */
+import { entryOf } from "./entryOf.js";
 import { invalid } from "./optionValues.js";
 
 const QUARTER_MS = 900_000;
+const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 
@@ -19,8 +21,8 @@ export interface LocalTime {
 }
 
 /**
- * Local times of one time zone. Offsets change on quarters of an hour only, so each quarter is asked for once:
- * `Intl` takes microseconds, a request log has 100,000 lines.
+ * Local times of one time zone. Offsets change on quarters of an hour only, and on few days: `Intl`, which takes
+ * microseconds, is asked at both ends of a day, and within it only where they differ.
  *
  * @example
  * const berlin = new Calendar("Europe/Berlin");
@@ -29,6 +31,7 @@ export interface LocalTime {
 export class Calendar {
   private readonly format: Intl.DateTimeFormat;
   private readonly quarters = new Map<number, LocalTime>();
+  private readonly offsets = new Map<number, number>();
 
   /** @throws OptimizerError `OPTION_INVALID` for a name that is no time zone */
   constructor(readonly timeZone: string) {
@@ -59,18 +62,30 @@ export class Calendar {
   }
 
   private read(at: number): LocalTime {
-    const parts: Record<string, number> = {};
-    for (const { type, value } of this.format.formatToParts(at)) parts[type] = Number(value);
-    const { year = 0, month = 1, day = 1, hour = 0 } = parts;
-    const date = Date.UTC(year, month - 1, day);
-    const iso = new Date(date).toISOString();
+    const local = new Date(at + this.offsetMs(at));
+    const iso = local.toISOString();
     return {
       day: iso.slice(0, 10),
-      week: isoWeek(date),
+      week: isoWeek(local.getTime()),
       month: iso.slice(0, 7),
-      weekday: weekdayOf(date),
-      hour,
+      weekday: weekdayOf(local.getTime()),
+      hour: local.getUTCHours(),
     };
+  }
+
+  private offsetMs(at: number): number {
+    const day = Math.floor(at / DAY_MS) * DAY_MS;
+    const atBeginning = this.askedOffsetMs(day);
+    return atBeginning === this.askedOffsetMs(day + DAY_MS) ? atBeginning : this.askedOffsetMs(at);
+  }
+
+  private askedOffsetMs(at: number): number {
+    return entryOf(this.offsets, at, () => {
+      const parts: Record<string, number> = {};
+      for (const { type, value } of this.format.formatToParts(at)) parts[type] = Number(value);
+      const { year = 0, month = 1, day = 1, hour = 0, minute = 0 } = parts;
+      return Date.UTC(year, month - 1, day, hour, minute) - Math.floor(at / MINUTE_MS) * MINUTE_MS;
+    });
   }
 }
 
@@ -79,7 +94,8 @@ function weekdayOf(date: number): number {
 }
 
 /** A week belongs to the year of its Thursday (ISO 8601). */
-function isoWeek(date: number): string {
+function isoWeek(at: number): string {
+  const date = Math.floor(at / DAY_MS) * DAY_MS;
   const thursday = date + (3 - weekdayOf(date)) * DAY_MS;
   const year = new Date(thursday).getUTCFullYear();
   const week = 1 + Math.floor((thursday - Date.UTC(year, 0, 1)) / (7 * DAY_MS));

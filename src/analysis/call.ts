@@ -1,10 +1,22 @@
 /** What the analysis reads out of one record, more than once. */
 import type { RequestRecord } from "../records.js";
+import type { Group } from "./types.js";
 
-/** A record that was let in, with the moment its call began (ms since the epoch). */
+/** A record that was let in, and where it belongs. */
 export interface Call {
   readonly record: RequestRecord;
+  /** Start of the call, ms since the epoch. */
   readonly at: number;
+  /** Calls of one group have the same object here, so that it can be the key of a map. */
+  readonly group: Group;
+  /** Likewise. */
+  readonly slot: Slot;
+}
+
+/** One loaded runner: models of the same weights share it. Its model is the first that was seen to use it. */
+export interface Slot {
+  readonly serverId: string;
+  readonly model: string;
 }
 
 /**
@@ -37,9 +49,4 @@ export function spilledShare(record: RequestRecord): number | null {
   const { modelBytes, modelVramBytes } = record;
   if (!modelBytes || modelVramBytes === null || modelVramBytes === 0) return null;
   return Math.max(0, 1 - modelVramBytes / modelBytes);
-}
-
-/** One loaded runner: models of the same weights share it. */
-export function slotOf(record: RequestRecord): string {
-  return `${record.serverId} ${record.decision?.slot || record.model}`;
 }

@@ -101,13 +101,16 @@ export function profileOfCall({ record }: Call): Profile {
 /** Medians of what is known of some calls. */
 export function profileOf(calls: readonly Call[]): Profile {
   const profiles = calls.map(profileOfCall);
+  const values = new Float64Array(profiles.length);
   const median = (name: keyof Profile): number | null => {
-    const known = profiles
-      .map((profile) => profile[name])
-      .filter((value) => value !== null && value !== undefined);
-    if (known.length === 0) return null;
-    const sorted = Float64Array.from(known).sort();
-    return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2;
+    let count = 0;
+    for (const profile of profiles) {
+      const value = profile[name];
+      if (value !== null && value !== undefined) values[count++] = value;
+    }
+    if (count === 0) return null;
+    const sorted = values.subarray(0, count).sort();
+    return (sorted[(count - 1) >> 1]! + sorted[count >> 1]!) / 2;
   };
   return {
     totalMs: median("totalMs"),

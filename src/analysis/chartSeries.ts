@@ -14,6 +14,10 @@ interface Bucket {
   readonly responses: LogHistogram;
 }
 
+function newBucket(): Bucket {
+  return { errors: 0, calls: 0, responses: new LogHistogram() };
+}
+
 /** Buckets of a minute, of two, of four: whenever there are too many, neighbours become one. */
 export class ChartSeries {
   private widthMs = FIRST_WIDTH_MS;
@@ -52,11 +56,7 @@ export class ChartSeries {
     this.last = Math.max(this.last, at);
     while (this.last - this.first >= MOST * this.widthMs) this.halve();
     const index = Math.floor(at / this.widthMs);
-    const bucket = entryOf(this.buckets, index, () => ({
-      errors: 0,
-      calls: 0,
-      responses: new LogHistogram(),
-    }));
+    const bucket = this.buckets.get(index) ?? entryOf(this.buckets, index, newBucket);
     return bucket;
   }
 

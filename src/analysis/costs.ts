@@ -5,6 +5,7 @@
 import type { RequestRecord } from "../records.js";
 import { Accountant } from "./accountant.js";
 import { Door } from "./door.js";
+import { atOnce } from "./pace.js";
 import type { Costs, Prices } from "./types.js";
 
 export type { CostLine, Costs, Prices, Refused, TokenPrice } from "./types.js";
@@ -31,8 +32,8 @@ export function costsOf(
   const accountant = new Accountant(prices);
   const door = new Door();
   for (const record of requests) {
-    const at = door.admit(record, now);
-    if (at !== null) accountant.takeCall({ record, at });
+    const call = door.admit(record, now);
+    if (call !== null) accountant.takeCall(call);
   }
-  return accountant.result(door.refused);
+  return atOnce(accountant.result(door.refused));
 }

@@ -17,7 +17,12 @@ const MOST = 3;
 export function cusumLimit(reference: number, runLength: number): number {
   const wanted = 2 * reference * reference * runLength;
   let x = Math.log(wanted + 1);
-  for (let step = 0; step < 20; step++) x -= (Math.exp(x) - x - 1 - wanted) / (Math.exp(x) - 1);
+  for (let step = 0; step < 20; step++) {
+    const power = Math.exp(x);
+    const change = (power - x - 1 - wanted) / (power - 1);
+    x -= change;
+    if (Math.abs(change) < 1e-6) break;
+  }
   return x / (2 * reference) - 1.166;
 }
 
@@ -32,21 +37,24 @@ export class Cusum {
    * Takes in a value.
    *
    * @param z standard deviations from the level that is expected
-   * @returns calls since the level changed (0: it has not), and the side
+   * @returns the side to which the level has changed, or 0; {@link run} and {@link score} tell more
    */
-  push(
-    z: number,
-    reference: number,
-    limit: number,
-  ): { readonly run: number; readonly side: 1 | -1; readonly score: number } {
+  push(z: number, reference: number, limit: number): 1 | -1 | 0 {
     const value = Math.max(-MOST, Math.min(MOST, z));
     this.high = Math.max(0, this.high + value - reference);
     this.low = Math.max(0, this.low - value - reference);
     this.highRun = this.high > 0 ? this.highRun + 1 : 0;
     this.lowRun = this.low > 0 ? this.lowRun + 1 : 0;
-    if (this.high > limit) return { run: this.highRun, side: 1, score: this.high };
-    if (this.low > limit) return { run: this.lowRun, side: -1, score: this.low };
-    return { run: 0, side: 1, score: 0 };
+    return this.high > limit ? 1 : this.low > limit ? -1 : 0;
+  }
+
+  /** Values since the sum of that side was zero. */
+  run(side: 1 | -1): number {
+    return side > 0 ? this.highRun : this.lowRun;
+  }
+
+  score(side: 1 | -1): number {
+    return side > 0 ? this.high : this.low;
   }
 
   /** A value that says nothing: only time goes on. */

@@ -37,10 +37,13 @@ interface ModelLoad {
   loadMs: number;
 }
 
+function newLoad(): ModelLoad {
+  return { counts: new Map(), calls: 0, workMs: 0, loads: 0, loadMs: 0 };
+}
+
 /** Counts calls by hour; the model is fitted at the end. */
 export class Forecaster {
   private readonly calendar: Calendar;
-  private readonly counts = new Map<number, number>();
   private readonly models = new Map<string, ModelLoad>();
   private firstAt = Number.POSITIVE_INFINITY;
   private readonly now: number;
@@ -58,16 +61,9 @@ export class Forecaster {
   }
 
   takeCall({ record, at }: Call): void {
-    const hour = hourOf(at);
+    const hour = Math.floor(at / HOUR_MS);
     this.firstAt = Math.min(this.firstAt, at);
-    this.counts.set(hour, (this.counts.get(hour) ?? 0) + 1);
-    const model = entryOf(this.models, record.model, () => ({
-      counts: new Map(),
-      calls: 0,
-      workMs: 0,
-      loads: 0,
-      loadMs: 0,
-    }));
+    const model = this.models.get(record.model) ?? entryOf(this.models, record.model, newLoad);
     model.counts.set(hour, (model.counts.get(hour) ?? 0) + 1);
     model.calls++;
     model.workMs += Math.max(0, (record.totalMs ?? 0) - (queueMs(record) ?? 0));
@@ -80,7 +76,7 @@ export class Forecaster {
   /** Pauses between models, for those who must not block. */
   *result(refused: Forecast["refused"]): Generator<undefined, Forecast> {
     const { calendar, level, now } = this;
-    const fitted = loadModel(this.counts, this.firstAt, now, calendar);
+    const fitted = loadModel(this.allCounts(), this.firstAt, now, calendar);
     if (!fitted.enough) return { timeZone: calendar.timeZone, level, hours: fitted, advice: [], refused };
     const next = this.coming().map((at) => fitted.expect(at, level));
     const { week, historyHours, profile } = fitted;
@@ -91,6 +87,14 @@ export class Forecaster {
       advice: [...(yield* this.preloads()), ...this.scaling(next)],
       refused,
     };
+  }
+
+  private allCounts(): Map<number, number> {
+    const counts = new Map<number, number>();
+    for (const model of this.models.values()) {
+      for (const [hour, count] of model.counts) counts.set(hour, (counts.get(hour) ?? 0) + count);
+    }
+    return counts;
   }
 
   private coming(): number[] {
@@ -150,8 +154,8 @@ export function forecastOf(requests: Iterable<RequestRecord>, options: ForecastO
   const forecaster = new Forecaster(options);
   const door = new Door();
   for (const record of requests) {
-    const at = door.admit(record, options.now);
-    if (at !== null) forecaster.takeCall({ record, at });
+    const call = door.admit(record, options.now);
+    if (call !== null) forecaster.takeCall(call);
   }
   return atOnce(forecaster.result(door.refused));
 }

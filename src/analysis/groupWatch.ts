@@ -7,8 +7,9 @@ import { ThreeSigma } from "./threeSigma.js";
 import type { Anomaly, AnomalyMetric, Cause, Group, Measured } from "./types.js";
 import { CAUSE_WORDS, duration, groupName } from "./words.js";
 
-/** What is usual is worked out again after so many calls. */
-const PROFILE_AGE = 64;
+/** What is usual in each part of the time is worked out from so many calls, and again after so many. */
+const PROFILE_CALLS = 64;
+const PROFILE_AGE = 128;
 /** Evaluating a prompt token costs so much of an output token, where nothing was measured. */
 const PROMPT_WEIGHT = 0.05;
 
@@ -17,6 +18,8 @@ const METRIC_WORDS: Readonly<Record<Metric, string>> = {
   responseMs: "response time",
   msPerToken: "time per token",
 };
+
+const NOTHING: readonly Anomaly[] = [];
 
 export interface GroupSettings {
   readonly window: number;
@@ -86,10 +89,10 @@ export class GroupWatch {
     this.calls++;
     this.usualAge++;
     const { record } = call;
-    if (record.error !== null || record.totalMs === null || record.totalMs <= 0) return [];
+    if (record.error !== null || record.totalMs === null || record.totalMs <= 0) return NOTHING;
     const verdict = this.responses.push(call, record.totalMs);
     const tokenVerdict = this.takePerToken(call);
-    if (verdict === null && tokenVerdict === null) return [];
+    if (verdict === null && tokenVerdict === null) return NOTHING;
     const found = new Map<string, Anomaly>();
     for (const [series, each] of [
       [this.responses, verdict],
@@ -126,13 +129,14 @@ export class GroupWatch {
   }
 
   private spike(series: Series, { back, z, expected }: Spike): Anomaly {
-    const { record, at } = series.calls[series.calls.length - 1 - back]!;
+    const call = series.calls[series.calls.length - 1 - back]!;
+    const { record } = call;
     const found = series.values[series.values.length - 1 - back]!;
     if (this.usual === null || this.usualAge >= PROFILE_AGE) {
-      this.usual = profileOf(this.responses.calls.slice(-this.settings.window));
+      this.usual = profileOf(this.responses.calls.slice(-PROFILE_CALLS));
       this.usualAge = 0;
     }
-    const cause = causeOf(this.usual, profileOfCall({ record, at }));
+    const cause = causeOf(this.usual, profileOfCall(call));
     const took = series.metric === "responseMs" ? "took" : "took, by token,";
     return {
       ...this.place("spike", series.metric, cause),

@@ -18,7 +18,7 @@ const WEEK_PRIOR = 2;
 /** The level is that of the last week, once there are two. */
 const LEVEL_HOURS = 7 * DAY_HOURS;
 
-/** Requests by the hour they came in, by its start in ms since the epoch. */
+/** Requests by the hour they came in: whole hours since the epoch. */
 export type HourCounts = ReadonlyMap<number, number>;
 
 export interface LoadModel {
@@ -50,7 +50,7 @@ export function loadModel(
   const observed = Array.from({ length: hours }, (_, index) => {
     const at = end - (hours - index) * HOUR_MS;
     const { weekday, hour } = calendar.at(at);
-    return { weekday, hour, count: counts.get(at) ?? 0 };
+    return { weekday, hour, count: counts.get(at / HOUR_MS) ?? 0 };
   });
   const mean = observed.reduce((sum, { count }) => sum + count, 0) / hours;
   const byHour = cells(DAY_HOURS);

@@ -3,5 +3,7 @@ export { AnomalyDetector, anomaliesOf } from "./anomalies.js";
 export { costsOf } from "./costs.js";
 export { type ForecastOptions, forecastOf } from "./forecast.js";
 export { type ReportOptions, reportOf } from "./report.js";
+export { reportHtml } from "./reportHtml.js";
+export { reportMarkdown } from "./reportMarkdown.js";
 export { type TrendOptions, trendOf } from "./trend.js";
 export type * from "./types.js";

@@ -65,7 +65,8 @@ export class LevelWatch implements Watch {
   private readonly cusum = new Cusum();
   /** The first values, until there are enough of them. */
   private first: number[] | null = [];
-  private waiting: number[] = [];
+  private readonly waiting = new Float64Array(LAG);
+  private waited = 0;
   private inARow = 0;
   private reference = 0;
   private limit = 0;
@@ -86,7 +87,7 @@ export class LevelWatch implements Watch {
     this.baseline.clear();
     this.cusum.clear();
     this.first = [];
-    this.waiting = [];
+    this.waited = 0;
     this.inARow = 0;
     this.limitFor = 0;
   }
@@ -101,27 +102,30 @@ export class LevelWatch implements Watch {
     const isSpike = this.isFar(z, log - median);
     this.inARow = isSpike ? this.inARow + 1 : 0;
     if (!isSpike) {
-      this.waiting.push(log);
-      if (this.waiting.length > LAG) this.baseline.push(this.waiting.shift()!);
+      const place = this.waited % LAG;
+      if (this.waited >= LAG) this.baseline.push(this.waiting[place]!);
+      this.waiting[place] = log;
+      this.waited++;
     }
-    const spikes = isSpike ? [{ back: 0, z, expected: Math.exp(median) }] : [];
-    if (this.inARow >= SPIKES_IN_A_ROW) return { spikes, change: { run: this.inARow, side: 1, score: z } };
     // What neither the old level nor the one looked for explains says nothing about either.
     const isForeign = z > CHANGE / sigma + 3;
     if (isForeign) this.cusum.skip();
     const change = isForeign ? null : this.changeAt((log - this.baseline.mean) / sigma, sigma, count);
-    return isSpike || change ? { spikes, change } : null;
+    if (!isSpike && !change) return null;
+    const spikes = isSpike ? [{ back: 0, z, expected: Math.exp(median) }] : [];
+    const isLevel = this.inARow >= SPIKES_IN_A_ROW;
+    return { spikes, change: isLevel ? { run: this.inARow, side: 1, score: z } : change };
   }
 
   private changeAt(z: number, sigma: number, count: number): LevelChange | null {
-    if (Math.abs(sigma - this.limitFor) > 0.02 * sigma) {
+    if (Math.abs(sigma - this.limitFor) > 0.03 * sigma) {
       this.reference = Math.min(REFERENCE.most, Math.max(REFERENCE.least, CHANGE / sigma / 2));
       this.limit = cusumLimit(this.reference, RUN_LENGTH);
       this.limitFor = sigma;
     }
     const error = BASELINE_ERRORS * Math.sqrt(MEDIAN_VARIANCE / count);
-    const found = this.cusum.push(z, this.reference + error, this.limit);
-    return found.run > 0 ? found : null;
+    const side = this.cusum.push(z, this.reference + error, this.limit);
+    return side === 0 ? null : { run: this.cusum.run(side), side, score: this.cusum.score(side) };
   }
 
   private isFar(z: number, distance: number): boolean {

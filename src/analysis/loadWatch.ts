@@ -21,11 +21,16 @@ const MOST_EARLIER = 64;
 const SLOWER = 1.8;
 const SURE = 0.005;
 
+const NOTHING: readonly Anomaly[] = [];
+
 export class LoadWatch {
-  private recent: { readonly call: Call; readonly isNeedless: boolean }[] = [];
+  private readonly recent: Call[] = [];
+  private readonly isNeedless: boolean[] = [];
   private loadMs: { readonly at: string; readonly ms: number }[] = [];
   private lastEnd: number | null = null;
   private isStorm = false;
+  private needless = 0;
+  private calls = 0;
 
   constructor(private readonly group: Group) {}
 
@@ -34,24 +39,23 @@ export class LoadWatch {
     const loaded = isLoad(record);
     const isNeedless = loaded && this.lastEnd !== null && at - this.lastEnd < PAUSE_MS;
     this.lastEnd = Math.max(this.lastEnd ?? 0, at + (record.totalMs ?? 0));
-    this.recent.push({ call, isNeedless });
-    if (this.recent.length > CALLS) this.recent.shift();
-    const found: Anomaly[] = [];
+    const place = this.calls++ % CALLS;
+    if (this.isNeedless[place]) this.needless--;
+    if (isNeedless) this.needless++;
+    this.recent[place] = call;
+    this.isNeedless[place] = isNeedless;
+    if (this.needless <= CALM) this.isStorm = false;
+    if (!loaded) return NOTHING;
     const storm = this.storm(call);
-    if (storm) found.push(storm);
-    if (loaded && record.loadMs !== null && record.loadMs > 0) {
-      const slow = this.slower(call, record.loadMs);
-      if (slow) found.push(slow);
-    }
-    return found;
+    const slow = record.loadMs ? this.slower(call, record.loadMs) : null;
+    return [storm, slow].filter((each) => each !== null);
   }
 
   private storm(last: Call): Anomaly | null {
-    const needless = this.recent.filter((each) => each.isNeedless);
-    if (needless.length <= CALM) this.isStorm = false;
-    if (this.isStorm || needless.length < STORM) return null;
+    if (this.isStorm || this.needless < STORM) return null;
     this.isStorm = true;
-    const first = needless[0]!.call.record;
+    const needless = this.recent.filter((_, index) => this.isNeedless[index]).sort((a, b) => a.at - b.at);
+    const first = needless[0]!.record;
     const expected = TOLERATED_SHARE * this.recent.length;
     return {
       key: JSON.stringify(["reloadStorm", this.group.serverId, this.group.model]),
@@ -72,7 +76,7 @@ export class LoadWatch {
   }
 
   private reason(): string {
-    const records = this.recent.map(({ call }) => call.record);
+    const records = this.recent.map((call) => call.record);
     const windows = [...new Set(records.map((record) => record.numCtx).filter((window) => window !== null))];
     if (windows.length > 1) return `calls ask for different windows (${windows.slice(0, 4).join(", ")})`;
     const batches = new Set(records.map((record) => record.numBatch));

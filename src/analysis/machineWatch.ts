@@ -26,6 +26,8 @@ const LARGEST_STEP = 0.4;
 
 type Resource = Extract<AnomalyMetric, "memoryBytes" | "cpuPercent">;
 
+const NOTHING: readonly Anomaly[] = [];
+
 /** One measure against its mean. */
 class Level {
   private readonly values: number[] = [];
@@ -52,17 +54,20 @@ export class MachineWatch {
   private samples: { readonly at: number; readonly bytes: number }[] = [];
   private sinceLook = 0;
   private leakedTo: number | null = null;
-  private last = "";
+  private last: { readonly memoryUsedBytes: number; readonly cpuPercent: number } = {
+    memoryUsedBytes: -1,
+    cpuPercent: -1,
+  };
 
   constructor(private readonly serverId: string) {}
 
   take({ record, at }: Call): readonly Anomaly[] {
     const { host } = record;
-    if (!host) return [];
+    if (!host) return NOTHING;
     // One sample stands on all records of ten seconds.
-    const sample = `${host.memoryUsedBytes} ${host.cpuPercent}`;
-    if (sample === this.last) return [];
-    this.last = sample;
+    if (host.memoryUsedBytes === this.last.memoryUsedBytes && host.cpuPercent === this.last.cpuPercent)
+      return NOTHING;
+    this.last = host;
     const found: Anomaly[] = [];
     const memoryMean = this.memory.push(host.memoryUsedBytes);
     if (memoryMean !== null) {

@@ -3,7 +3,7 @@
  * server of its own that has one model loaded or none.
  */
 import type { RequestRecord } from "../records.js";
-import { type Call, isLoad, slotOf } from "./call.js";
+import { type Call, isLoad, type Slot as SlotIdentity } from "./call.js";
 import { entryOf } from "./entryOf.js";
 import { RobustWindow } from "./robustWindow.js";
 import type { Counterfactual, Replay } from "./types.js";
@@ -33,6 +33,8 @@ const POLICIES: Readonly<
   },
 };
 
+const POLICY_NAMES = Object.keys(POLICIES) as Counterfactual["policy"][];
+
 interface Simulated {
   window: number;
   loads: number;
@@ -44,18 +46,17 @@ interface Slot {
 }
 
 export class Replayer {
-  private readonly slots = new Map<string, Slot>();
+  private readonly slots = new Map<SlotIdentity, Slot>();
   private readonly loadMs = new RobustWindow(LOADS);
   private calls = 0;
   private loads = 0;
   private longerThanDefault = 0;
 
-  takeCall({ record, at }: Call): void {
+  takeCall({ record, at, slot: identity }: Call): void {
     // Undecided and failed calls say nothing about sizing; a cut prompt hides its need.
     const need = needOf(record);
     if (need === null) return;
-    const key = slotOf(record);
-    const slot = entryOf(this.slots, key, () => emptySlot());
+    const slot = this.slots.get(identity) ?? entryOf(this.slots, identity, emptySlot);
     this.calls++;
     if (isLoad(record)) {
       this.loads++;
@@ -63,8 +64,9 @@ export class Replayer {
     }
     if ((record.promptTokens ?? 0) > DEFAULT_WINDOW) this.longerThanDefault++;
     const isUnloaded = at - slot.busyUntil > KEEP_ALIVE_MS;
-    for (const [name, { choose }] of Object.entries(POLICIES)) {
-      const state = slot.simulated[name as Counterfactual["policy"]];
+    for (const name of POLICY_NAMES) {
+      const { choose } = POLICIES[name];
+      const state = slot.simulated[name];
       const loaded = isUnloaded ? 0 : state.window;
       state.window = choose(need, loaded);
       if (state.window !== loaded) state.loads++;
@@ -74,19 +76,17 @@ export class Replayer {
 
   result(): Replay {
     const medianLoadMs = this.loadMs.count > 0 ? this.loadMs.median : null;
-    const counterfactuals = (Object.keys(POLICIES) as Counterfactual["policy"][]).map(
-      (policy): Counterfactual => {
-        const loads = [...this.slots.values()].reduce((sum, slot) => sum + slot.simulated[policy].loads, 0);
-        const loadsAvoided = loads - this.loads;
-        return {
-          policy,
-          rule: POLICIES[policy].rule,
-          loads,
-          loadsAvoided,
-          timeSavedMs: medianLoadMs === null ? null : loadsAvoided * medianLoadMs,
-        };
-      },
-    );
+    const counterfactuals = POLICY_NAMES.map((policy): Counterfactual => {
+      const loads = [...this.slots.values()].reduce((sum, slot) => sum + slot.simulated[policy].loads, 0);
+      const loadsAvoided = loads - this.loads;
+      return {
+        policy,
+        rule: POLICIES[policy].rule,
+        loads,
+        loadsAvoided,
+        timeSavedMs: medianLoadMs === null ? null : loadsAvoided * medianLoadMs,
+      };
+    });
     return {
       calls: this.calls,
       loads: this.loads,

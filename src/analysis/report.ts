@@ -2,17 +2,16 @@
 import type { RequestRecord } from "../records.js";
 import { Accountant } from "./accountant.js";
 import { AnomalyDetector } from "./anomalies.js";
-import type { Call } from "./call.js";
 import { ChartSeries } from "./chartSeries.js";
 import { Door } from "./door.js";
 import { efficiency } from "./efficiency.js";
-import { entryOf } from "./entryOf.js";
 import { FindingCollector } from "./findings.js";
 import { Forecaster, type ForecastOptions } from "./forecast.js";
 import { LogHistogram } from "./logHistogram.js";
 import { notEnough } from "./notEnough.js";
 import { within } from "./optionValues.js";
 import { paced, startPace } from "./pace.js";
+import { PromptSet } from "./promptSet.js";
 import { recommendationsOf } from "./recommendations.js";
 import { Replayer } from "./replay.js";
 import { TrendFinder, type TrendOptions } from "./trend.js";
@@ -51,8 +50,6 @@ const MINIMUM = 20;
 const LISTED = 200;
 /** Groups that a report compares with their past. */
 const TREND_GROUPS = 10;
-/** Prompts that are remembered to notice repeats: a set that grows further pauses for too long. */
-const PROMPTS = 100_000;
 /** Records between two looks at the time. */
 const LOOK_EVERY = 64;
 
@@ -96,10 +93,9 @@ class Collector {
   private readonly accountant: Accountant | null;
   private readonly responses = new LogHistogram();
   private readonly firstTokens = new LogHistogram();
-  private readonly prompts = new Map<string, Set<string>>();
+  private readonly prompts = new PromptSet();
   private readonly errors = new Map<string, number>();
   private anomalies: Anomaly[] = [];
-  private remembered = 0;
   private firstAt = Number.POSITIVE_INFINITY;
   private lastAt = Number.NEGATIVE_INFINITY;
   private readonly sums = {
@@ -127,9 +123,9 @@ class Collector {
   }
 
   take(record: RequestRecord): void {
-    const at = this.door.admit(record, this.now);
-    if (at === null) return;
-    const call: Call = { record, at };
+    const call = this.door.admit(record, this.now);
+    if (call === null) return;
+    const { at } = call;
     this.firstAt = Math.min(this.firstAt, at);
     this.lastAt = Math.max(this.lastAt, at);
     for (const anomaly of this.detector.takeCall(call)) this.keep(anomaly);
@@ -151,7 +147,7 @@ class Collector {
     yield;
     const trends = yield* this.trends.result(refused);
     const forecast = yield* this.forecaster.result(refused);
-    const costs = this.accountant?.result(refused) ?? null;
+    const costs = this.accountant ? yield* this.accountant.result(refused) : null;
     yield;
     const figures = options.caches ?? [];
     const hitRate = hitRateOf(figures);
@@ -219,20 +215,10 @@ class Collector {
     }
     if (record.decision?.outcome?.cut) sums.cut++;
     if (record.decision?.outcome?.shifted) sums.shifted++;
-    if (record.promptHash && record.error === null && this.isRepeated(record.model, record.promptHash)) {
+    if (record.promptHash && record.error === null && this.prompts.hasSeen(record.promptHash, record.model)) {
       sums.repeatedPrompts++;
       sums.repeatedMs += record.totalMs ?? 0;
     }
-  }
-
-  private isRepeated(model: string, hash: string): boolean {
-    const known = entryOf(this.prompts, model, () => new Set());
-    if (known.has(hash)) return true;
-    if (this.remembered < PROMPTS) {
-      this.remembered++;
-      known.add(hash);
-    }
-    return false;
   }
 }
 

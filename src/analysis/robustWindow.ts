@@ -2,6 +2,8 @@
 
 /** MAD x 1.4826 estimates the standard deviation of normal values (Rousseeuw and Croux 1993). */
 const MAD_TO_SIGMA = 1.4826;
+/** The spread is worked out again when one value in so many is new. */
+const SPREAD_AGE = 32;
 /** Most templates are rare: their windows stay small. */
 const FIRST_CAPACITY = 32;
 
@@ -21,6 +23,7 @@ export class RobustWindow {
   private next = 0;
   private sum = 0;
   private spread = Number.NaN;
+  private age = 0;
   /** Values held. */
   count = 0;
 
@@ -30,16 +33,26 @@ export class RobustWindow {
   }
 
   push(value: number): void {
-    if (this.count === this.capacity) this.drop(this.ring[this.next]!);
-    else if (this.count === this.ring.length) this.enlarge();
+    const { sorted } = this;
+    const at = this.place(value);
+    if (this.count === this.capacity) {
+      const old = this.ring[this.next]!;
+      const from = this.place(old);
+      // What lies between the old value's place and the new one's moves by one.
+      if (at > from) sorted.copyWithin(from, from + 1, at);
+      else sorted.copyWithin(at + 1, at, from);
+      sorted[at > from ? at - 1 : at] = value;
+      this.sum -= old;
+    } else {
+      if (this.count === this.ring.length) this.enlarge();
+      this.sorted.copyWithin(at + 1, at, this.count);
+      this.sorted[at] = value;
+      this.count++;
+    }
     this.ring[this.next] = value;
     this.next = (this.next + 1) % this.capacity;
-    const at = this.place(value);
-    this.sorted.copyWithin(at + 1, at, this.count);
-    this.sorted[at] = value;
-    this.count++;
     this.sum += value;
-    this.spread = Number.NaN;
+    if (++this.age > this.count / SPREAD_AGE) this.spread = Number.NaN;
   }
 
   clear(): void {
@@ -63,6 +76,7 @@ export class RobustWindow {
   /** Standard deviation by the MAD, with the small-sample factor n / (n - 0.8) of Croux and Rousseeuw (1992). */
   get sigma(): number {
     if (Number.isNaN(this.spread)) {
+      this.age = 0;
       this.spread = (MAD_TO_SIGMA * this.deviation() * this.count) / (this.count - 0.8);
     }
     return this.spread;
@@ -93,13 +107,6 @@ export class RobustWindow {
     this.sorted = new Float64Array(length);
     this.ring.set(ring);
     this.sorted.set(sorted);
-  }
-
-  private drop(value: number): void {
-    const at = this.place(value);
-    this.sorted.copyWithin(at, at + 1, this.count);
-    this.count--;
-    this.sum -= value;
   }
 
   /** Index of the first value that is not smaller. */

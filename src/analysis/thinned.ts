@@ -6,28 +6,28 @@
  *
  * @example
  * const sample = new Thinned<number>(4);
- * for (let value = 0; value < 10; value++) sample.push(value);
+ * for (let value = 0; value < 10; value++) if (sample.isNext()) sample.push(value);
  * sample.values // [0, 4, 8]
  */
 export class Thinned<T> {
   private stride = 1;
-  private seen = 0;
   values: T[] = [];
+  /** Values offered so far. */
+  count = 0;
 
   constructor(private readonly capacity: number) {}
 
-  push(value: T): void {
-    if (this.seen++ % this.stride !== 0) return;
-    if (this.values.length === this.capacity) {
-      this.values = this.values.filter((_, index) => index % 2 === 0);
-      this.stride *= 2;
-      if ((this.seen - 1) % this.stride !== 0) return;
-    }
-    this.values.push(value);
+  /** Counts a value, and tells whether it is one of those to {@link push}. */
+  isNext(): boolean {
+    const index = this.count++;
+    if (index % this.stride !== 0) return false;
+    if (this.values.length < this.capacity) return true;
+    this.values = this.values.filter((_, each) => each % 2 === 0);
+    this.stride *= 2;
+    return index % this.stride === 0;
   }
 
-  /** Values offered so far. */
-  get count(): number {
-    return this.seen;
+  push(value: T): void {
+    this.values.push(value);
   }
 }

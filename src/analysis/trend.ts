@@ -49,7 +49,7 @@ interface Collected {
 
 /** Collects calls and compares them at the end. */
 export class TrendFinder {
-  private readonly collected = new Map<string, Map<string, Collected>>();
+  private readonly collected = new Map<Group, Collected>();
   private readonly metric: Trends["metric"];
   private readonly recentFrom: number | null;
   private readonly most: number;
@@ -62,27 +62,21 @@ export class TrendFinder {
     this.most = within("groups", options.groups ?? GROUPS, 0);
   }
 
-  takeCall({ record, at }: Call): void {
+  takeCall({ record, at, group }: Call): void {
     const value = measured(record, this.metric);
     if (value === null || value <= 0) return;
-    const { serverId, model, templateId } = record;
-    const place = `${serverId} ${model}`;
-    const byTemplate = entryOf(this.collected, place, () => new Map());
-    const group = entryOf(byTemplate, templateId ?? "", () => ({
-      group: { serverId, model, templateId },
-      points: new Thinned<Point>(SAMPLE),
-      spentMs: 0,
-    }));
-    group.points.push({ at, value });
-    group.spentMs += record.totalMs ?? 0;
+    const collected = this.collected.get(group) ?? this.collect(group);
+    if (collected.points.isNext()) collected.points.push({ at, value });
+    collected.spentMs += record.totalMs ?? 0;
+  }
+
+  private collect(group: Group): Collected {
+    return entryOf(this.collected, group, () => ({ group, points: new Thinned<Point>(SAMPLE), spentMs: 0 }));
   }
 
   /** Pauses between groups, for those who must not block. */
   *result(refused: Trends["refused"]): Generator<undefined, Trends> {
-    const largest = [...this.collected.values()]
-      .flatMap((byTemplate) => [...byTemplate.values()])
-      .sort((a, b) => b.spentMs - a.spentMs)
-      .slice(0, this.most);
+    const largest = [...this.collected.values()].sort((a, b) => b.spentMs - a.spentMs).slice(0, this.most);
     const groups: (Compared & Pick<Collected, "group">)[] = [];
     for (const each of largest) {
       groups.push({ ...each, ...this.compare(each) });
@@ -139,8 +133,8 @@ export function trendOf(requests: Iterable<RequestRecord>, options: TrendOptions
   const finder = new TrendFinder(options);
   const door = new Door();
   for (const record of requests) {
-    const at = door.admit(record, options.now);
-    if (at !== null) finder.takeCall({ record, at });
+    const call = door.admit(record, options.now);
+    if (call !== null) finder.takeCall(call);
   }
   return atOnce(finder.result(door.refused));
 }

@@ -17,43 +17,52 @@ const LIMIT = 3.5;
 const stabilized = (count: number): number => 2 * Math.sqrt(count + 0.375);
 const counted = (value: number): number => Math.max(0, (value / 2) ** 2 - 0.375);
 
+const NOTHING: readonly Anomaly[] = [];
+
 export class VolumeWatch {
   private readonly baseline = new RobustWindow(WINDOW);
   private bucket: number | null = null;
   private count = 0;
   private told = false;
+  private most = Number.POSITIVE_INFINITY;
 
   constructor(private readonly bucketMs: number) {}
 
   take({ record, at }: Call): readonly Anomaly[] {
     const bucket = Math.floor(at / this.bucketMs);
     this.bucket ??= bucket;
-    const found: Anomaly[] = [];
     // The log is in order of the ends of calls: one that began in the bucket before counts for this one.
-    if (bucket > this.bucket) {
-      const drop = this.close(record.at);
-      if (drop) found.push(drop);
-      // Buckets without any request count too, as many as could matter.
-      const empty = Math.min(bucket - this.bucket - 1, WINDOW);
-      for (let index = 0; index < empty; index++) this.baseline.push(stabilized(0));
-      this.bucket = bucket;
-      this.count = 0;
-      this.told = false;
+    if (bucket <= this.bucket) {
+      this.count++;
+      return this.count > this.most && !this.told ? [this.surged(record.at)] : NOTHING;
     }
-    this.count++;
-    const z = this.z(this.count);
-    if (!this.told && z > LIMIT) {
-      this.told = true;
-      found.push(this.anomaly(z, record.at, "worse"));
-    }
-    return found;
+    const drop = this.close(record.at);
+    // Buckets without any request count too, as many as could matter.
+    const empty = Math.min(bucket - this.bucket - 1, WINDOW);
+    for (let index = 0; index < empty; index++) this.baseline.push(stabilized(0));
+    this.bucket = bucket;
+    this.count = 1;
+    this.told = false;
+    this.most = this.surge();
+    return drop ? [drop] : NOTHING;
+  }
+
+  private surged(noticedAt: string): Anomaly {
+    this.told = true;
+    return this.anomaly(this.z(this.count), noticedAt);
   }
 
   private close(noticedAt: string): Anomaly | null {
     const z = this.z(this.count);
-    const drop = z < -LIMIT ? this.anomaly(z, noticedAt, "worse") : null;
+    const drop = z < -LIMIT ? this.anomaly(z, noticedAt) : null;
     this.baseline.push(stabilized(this.count));
     return drop;
+  }
+
+  /** The largest count that is no surge. */
+  private surge(): number {
+    const { count, median, sigma } = this.baseline;
+    return count < MINIMUM ? Number.POSITIVE_INFINITY : counted(median + LIMIT * Math.max(1, sigma));
   }
 
   /** 0 while too little is known. */
@@ -62,7 +71,7 @@ export class VolumeWatch {
     return (stabilized(count) - this.baseline.median) / Math.max(1, this.baseline.sigma);
   }
 
-  private anomaly(z: number, noticedAt: string, direction: "worse"): Anomaly {
+  private anomaly(z: number, noticedAt: string): Anomaly {
     const expected = counted(this.baseline.median);
     const at = new Date(this.bucket! * this.bucketMs).toISOString();
     const minutes = Math.round(this.bucketMs / 60_000);
@@ -77,7 +86,7 @@ export class VolumeWatch {
       expected,
       found: this.count,
       ratio: this.count / Math.max(expected, 1),
-      direction,
+      direction: "worse",
       score: Math.abs(z),
       cause: null,
       text: `${whole(this.count)} requests within ${minutes} minutes from ${at}, where ${whole(expected)} are usual.`,

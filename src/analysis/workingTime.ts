@@ -5,8 +5,8 @@ import { entryOf } from "./entryOf.js";
 const KEPT = 64;
 
 interface Stretch {
-  readonly from: number;
-  readonly to: number;
+  from: number;
+  to: number;
 }
 
 /**
@@ -24,6 +24,17 @@ export class WorkingTime {
   /** @returns ms of this call in which no earlier call kept the server working */
   add(serverId: string, from: number, to: number): number {
     const stretches = entryOf(this.servers, serverId, () => []);
+    const latest = stretches.at(-1);
+    if (latest === undefined || from > latest.to) {
+      stretches.push({ from, to });
+      if (stretches.length > 2 * KEPT) stretches.splice(0, KEPT);
+      return to - from;
+    }
+    if (from >= latest.from) {
+      const more = Math.max(0, to - latest.to);
+      latest.to += more;
+      return more;
+    }
     // Stretches lie apart, in order. Those that this one touches become one with it.
     let last = stretches.length;
     while (last > 0 && stretches[last - 1]!.from > to) last--;
@@ -39,7 +50,6 @@ export class WorkingTime {
       to: Math.max(to, touched.at(-1)?.to ?? to),
     };
     stretches.splice(first, last - first, merged);
-    if (stretches.length > KEPT) stretches.shift();
     return to - from - known;
   }
 }
