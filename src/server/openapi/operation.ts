@@ -10,6 +10,7 @@ export interface OperationParts {
   readonly tag: string;
   readonly summary: string;
   readonly body?: Schema;
+  readonly isBodyOptional?: boolean;
   /** In the query, none of them required. */
   readonly query?: Readonly<Record<string, Schema>>;
   readonly path?: Readonly<Record<string, Schema>>;
@@ -51,7 +52,9 @@ export function operation(parts: OperationParts): Operation {
     tags: [parts.tag],
     summary: parts.summary,
     ...(parameters.length > 0 && { parameters }),
-    ...(body && { requestBody: { required: true, content: { "application/json": { schema: body } } } }),
+    ...(body && {
+      requestBody: { required: !parts.isBodyOptional, content: { "application/json": { schema: body } } },
+    }),
     responses: {
       200: { description: "Done", content: contentOf(parts.answer), headers: parts.answerHeaders },
       ...Object.fromEntries(failed.map((status) => [status, failure(status, parts.error)])),
