@@ -22,7 +22,15 @@ export interface WireReply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: AsyncIterable<Uint8Array>;
+  /**
+   * Says that nothing more is wanted because all has come: leaving the iteration then keeps the connection for the next
+   * request. A new one costs 0.3 ms on this machine and a handshake elsewhere.
+   */
+  readonly release?: () => void;
 }
+
+/** A server that does not end a reply within this, once all of it was told, loses the connection. */
+const END_MS = 1_000;
 
 /** How a request reaches a server. Rejects with the socket's error, or with the signal's reason. */
 export type Transport = (url: string, init?: WireInit) => Promise<WireReply>;
@@ -64,10 +72,14 @@ export const nodeTransport: Transport = (url, init = {}) => {
       signal?.addEventListener("abort", abort, { once: true });
       request.on("response", (response) => {
         response.once("close", () => signal?.removeEventListener("abort", abort));
+        let isComplete = false;
         resolve({
           status: response.statusCode ?? 0,
           headers: flat(response.headers),
-          body: bodyOf(response, signal),
+          body: bodyOf(response, signal, () => isComplete),
+          release: () => {
+            isComplete = true;
+          },
         });
       });
       request.on("error", (error: NodeJS.ErrnoException) => {
@@ -111,14 +123,27 @@ function partsOf(body: Exclude<WireInit["body"], AsyncIterable<Uint8Array>>): re
   return body instanceof Uint8Array ? [body] : body;
 }
 
-async function* bodyOf(response: http.IncomingMessage, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+async function* bodyOf(
+  response: http.IncomingMessage,
+  signal: AbortSignal | undefined,
+  isComplete: () => boolean,
+): AsyncGenerator<Uint8Array> {
   try {
-    for await (const chunk of response) yield chunk as Uint8Array;
+    const chunks = response.iterator({ destroyOnReturn: false });
+    for await (const chunk of chunks) yield chunk as Uint8Array;
   } catch (error) {
     throw signal?.aborted ? signal.reason : error;
   } finally {
-    response.destroy();
+    if (isComplete()) readToEnd(response);
+    else response.destroy();
   }
+}
+
+function readToEnd(response: http.IncomingMessage): void {
+  const timer = setTimeout(() => response.destroy(), END_MS).unref();
+  response.once("close", () => clearTimeout(timer));
+  response.on("error", () => {});
+  response.resume();
 }
 
 function abortError(reason: unknown): Error {

@@ -152,7 +152,8 @@ export class Engine {
       throw reason;
     } finally {
       // Left early: nobody wants the rest, and closing the socket makes the server stop.
-      if (!finished) end(ABANDONED);
+      if (finished) first.release();
+      else end(ABANDONED);
       await first.close();
     }
   }
@@ -220,6 +221,8 @@ function endOnAbort(signal: AbortSignal | undefined, end: EndOfCall): void {
 interface FirstLine {
   readonly chunk: EngineChunk;
   next(): Promise<EngineChunk | null>;
+  /** All of the reply has come; closing keeps the connection then. */
+  release(): void;
   close(): Promise<void>;
 }
 
@@ -247,7 +250,7 @@ async function firstLine(
     await close();
     return { status: 500, body: chunk.data.error };
   }
-  return { chunk, next, close };
+  return { chunk, next, release: () => reply.release?.(), close };
 }
 
 function replyError(error: unknown, model: string): unknown {

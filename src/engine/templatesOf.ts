@@ -1,7 +1,7 @@
 /** The templates of each model: an index in memory beside the store's records. */
 import type { Configuration } from "../optimizer/configuration.js";
 import type { PromptHead } from "../optimizer/fingerprint.js";
-import { bestStatistics } from "../optimizer/templateStatistics.js";
+import { bestRecord, outputTokens } from "../optimizer/templateStatistics.js";
 import { type CallStatistics, TemplateIndex, type TemplateMatch } from "../optimizer/templates.js";
 import type { TemplateRecord } from "../records.js";
 import type { OptimizerStore } from "../storage/store.js";
@@ -59,7 +59,8 @@ export class Templates {
   /** Output tokens of the most specific templates that have seen enough replies; undefined when none has. */
   outputTokens(statisticsIds: readonly string[]): { readonly p50: number; readonly p99: number } | undefined {
     const records = statisticsIds.map((id) => this.store.get("templates", id));
-    const best = bestStatistics(records)?.outputTokens;
+    const record = bestRecord(records);
+    const best = record && outputTokens(record);
     if (!best || best.samples < ENOUGH_REPLIES || best.p50 === null || best.p99 === null) return undefined;
     return { p50: best.p50, p99: best.p99 };
   }

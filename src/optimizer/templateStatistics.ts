@@ -61,7 +61,6 @@ export function increments(call: CallStatistics): Omit<TemplateRecord["counts"],
 export function templateStatistics(record: TemplateRecord): TemplateStatistics {
   const { counts } = record;
   const observations = Math.max(1, counts.observations);
-  const samples = total(counts.outputTokens);
   return {
     templateId: record.id,
     scope: record.scope,
@@ -69,12 +68,7 @@ export function templateStatistics(record: TemplateRecord): TemplateStatistics {
     meanDistance: counts.distanceSum / observations,
     errorRate: counts.errors / observations,
     promptTokens: { mean: mean(counts.promptTokens), p99: quantile(counts.promptTokens, 0.99) },
-    outputTokens: {
-      samples,
-      p50: quantile(counts.outputTokens, 0.5),
-      p99: quantile(counts.outputTokens, 0.99),
-      censoredShare: counts.censored / Math.max(1, samples + counts.censored),
-    },
+    outputTokens: outputTokens(record),
     totalMs: {
       samples: total(counts.totalMs),
       p50: quantile(counts.totalMs, 0.5),
@@ -85,23 +79,33 @@ export function templateStatistics(record: TemplateRecord): TemplateStatistics {
   };
 }
 
+/** The part of {@link templateStatistics} that each call asks for. */
+export function outputTokens({ counts }: TemplateRecord): TemplateStatistics["outputTokens"] {
+  const samples = total(counts.outputTokens);
+  return {
+    samples,
+    p50: quantile(counts.outputTokens, 0.5),
+    p99: quantile(counts.outputTokens, 0.99),
+    censoredShare: counts.censored / Math.max(1, samples + counts.censored),
+  };
+}
+
 /**
- * Statistics of the first record with enough replies to judge by, else of the one with most.
+ * The first record with enough replies to judge by, else the one with most.
  *
  * @param records most specific first, as `TemplateIndex.statisticsIds` names them; unknown ones undefined
  * @returns null when none has any reply
  */
-export function bestStatistics(
+export function bestRecord(
   records: Iterable<TemplateRecord | undefined>,
   enough: number = ENOUGH_SAMPLES,
-): TemplateStatistics | null {
-  let best: TemplateStatistics | null = null;
+): TemplateRecord | null {
+  let best: TemplateRecord | null = null;
+  let most = 0;
   for (const record of records) {
-    if (record === undefined) continue;
-    const statistics = templateStatistics(record);
-    const { samples } = statistics.outputTokens;
-    if (samples >= enough) return statistics;
-    if (samples > (best?.outputTokens.samples ?? 0)) best = statistics;
+    const samples = record === undefined ? 0 : total(record.counts.outputTokens);
+    if (samples >= enough) return record!;
+    if (samples > most) [best, most] = [record!, samples];
   }
   return best;
 }

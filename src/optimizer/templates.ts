@@ -108,6 +108,9 @@ export class TemplateIndex {
   /** Templates by group. */
   private readonly sizes = new Map<number, number>();
   private unconfirmed = 0;
+  /** Changes with every template; what was found before holds until then. */
+  private revision = 0;
+  private readonly located = new WeakMap<PromptHead, { readonly revision: number; readonly at: Location }>();
   private readonly within: Float64Array;
   /** By window, for a number of comparisons. */
   private readonly thresholds = new Map<number, readonly number[]>();
@@ -210,7 +213,7 @@ export class TemplateIndex {
 
   /**
    * Ids of the records whose statistics apply to a prompt, most specific first: task, system prompt, length
-   * bucket. For `bestStatistics(ids.map((id) => store.get("templates", id)))`.
+   * bucket. For `bestRecord(ids.map((id) => store.get("templates", id)))`.
    */
   statisticsIds(head: PromptHead, match: TemplateMatch | null): readonly string[] {
     const ids = [match?.templateId, match?.systemId, this.lengthId(head)];
@@ -246,7 +249,16 @@ export class TemplateIndex {
     return thresholds;
   }
 
+  /** What a prompt matched before the call is mostly where it belongs after it. */
   private locate(head: PromptHead, known: TemplateMatch | null): Location {
+    const before = this.located.get(head);
+    if (before?.revision === this.revision) return before.at;
+    const at = this.search(head, known);
+    this.located.set(head, { revision: this.revision, at });
+    return at;
+  }
+
+  private search(head: PromptHead, known: TemplateMatch | null): Location {
     if (head.version !== this.version) return { system: null, task: null };
     const system = this.find(SYSTEM_GROUP, head.system, known?.systemId);
     const group = system === null ? NO_SYSTEM_GROUP : this.groupOf(this.entries[system.slot]!.id);
@@ -275,6 +287,7 @@ export class TemplateIndex {
   }
 
   private insert(entry: Entry, workingWindow: number): number {
+    this.revision++;
     const group =
       entry.scope === "system"
         ? SYSTEM_GROUP
@@ -312,6 +325,7 @@ export class TemplateIndex {
   /** Adapts the working window and lets the prompt vote. */
   private learn(hit: Hit, prints: PrefixFingerprints): void {
     const { table } = this;
+    this.revision++;
     const { slot, window } = hit;
     const entry = this.entries[slot]!;
     const working = table.workingWindow(slot);
@@ -376,6 +390,7 @@ export class TemplateIndex {
     const slot = this.slots.get(id);
     if (slot === undefined) return [];
     const entry = this.entries[slot]!;
+    this.revision++;
     this.count(entry, 2);
     const group = this.table.group(slot);
     this.sizes.set(group, this.sizes.get(group)! - 1);
@@ -404,6 +419,7 @@ export class TemplateIndex {
       const { id, scope, systemId } = record;
       slot = this.insert({ id, scope, systemId, observations, lastSeenMs: 0, consistent: 0 }, working);
     } else {
+      this.revision++;
       this.count(this.entries[slot]!, observations);
       this.table.setWorking(slot, working);
     }

@@ -123,3 +123,44 @@ function aborting(reason: Error, afterMs: number): AbortSignal {
   setTimeout(() => controller.abort(reason), afterMs);
   return controller.signal;
 }
+
+describe("a reply that was told to its end", () => {
+  /** Its end comes after a while, as from a server that writes it by itself. */
+  const slowEnd: RequestListener = (_request, response) => {
+    response.write("all of it\n");
+    setTimeout(() => response.end(), 20);
+  };
+
+  async function leave(origin: string, isReleased: boolean): Promise<void> {
+    const reply = await nodeTransport(origin);
+    for await (const _ of reply.body) {
+      if (isReleased) reply.release?.();
+      break;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 60));
+  }
+
+  test("keeps its connection when it is released, and only then", async () => {
+    let connections = 0;
+    const origin = await listen(slowEnd);
+    server!.on("connection", () => connections++);
+    for (let times = 0; times < 3; times++) await leave(origin, true);
+    expect(connections).toBe(1);
+    for (let times = 0; times < 3; times++) await leave(origin, false);
+    expect(connections).toBe(3);
+  });
+
+  test("loses it when the server does not end", async () => {
+    let isClosed = false;
+    const origin = await listen((request, response) => {
+      request.socket.once("close", () => {
+        isClosed = true;
+      });
+      response.write("all of it\n");
+    });
+    await leave(origin, true);
+    expect(isClosed).toBe(false);
+    await new Promise((resolve) => setTimeout(resolve, 1_200));
+    expect(isClosed).toBe(true);
+  });
+});

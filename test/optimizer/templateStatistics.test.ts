@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { merge } from "../../src/optimizer/histogram.js";
 import {
-  bestStatistics,
+  bestRecord,
   type CallStatistics,
   increments,
   templateStatistics,
@@ -93,7 +93,7 @@ describe("templateStatistics", () => {
   });
 });
 
-describe("bestStatistics", () => {
+describe("bestRecord", () => {
   const calls = (n: number) => Array.from({ length: n }, () => ({}));
 
   it("takes the most specific record with enough replies", () => {
@@ -103,13 +103,13 @@ describe("bestStatistics", () => {
       record("system", calls(8)),
       record("length", calls(90)),
     ];
-    expect(bestStatistics(records)?.templateId).toBe("system");
-    expect(bestStatistics([record("task", calls(8)), record("system", calls(90))])?.templateId).toBe("task");
+    expect(bestRecord(records)?.id).toBe("system");
+    expect(bestRecord([record("task", calls(8)), record("system", calls(90))])?.id).toBe("task");
   });
 
   it("takes the one with most replies when none has enough, and nothing when none has any", () => {
-    expect(bestStatistics([record("task", calls(2)), record("length", calls(5))])?.templateId).toBe("length");
-    expect(bestStatistics([record("task", [{ error: "SERVER_ERROR" }]), undefined])).toBeNull();
-    expect(bestStatistics([])).toBeNull();
+    expect(bestRecord([record("task", calls(2)), record("length", calls(5))])?.id).toBe("length");
+    expect(bestRecord([record("task", [{ error: "SERVER_ERROR" }]), undefined])).toBeNull();
+    expect(bestRecord([])).toBeNull();
   });
 });
