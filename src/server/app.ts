@@ -46,15 +46,17 @@ export function createServerApp(options: ServerAppOptions): Hono {
   app.use(async ({ req }, next) => {
     const host = req.header("host") ?? new URL(req.url).host;
     if (!isTrustedHost(host, hosts)) return refused(403, "this host name is not allowed");
-    if (!isTrustedOrigin(req.header("origin"), hosts)) return refused(403, "this origin is not allowed");
     await next();
     return undefined;
   });
 
-  // Before the token is asked for: a browser has none to send when it opens an address.
+  // Before the token is asked for: a browser has none to send when it opens an address. And before the origin:
+  // Chromium names it even for a script of the page's own, which may come from an address that is not trusted.
   addDashboard(app);
 
   app.use(async (asked, next) => {
+    if (!isTrustedOrigin(asked.req.header("origin"), hosts))
+      return refused(403, "this origin is not allowed");
     if (options.token !== undefined && !hasToken(asked.req.header("authorization"), options.token)) {
       const error = isOpenAiPath(asked.req.path) ? WRONG_KEY : "the token is missing or wrong";
       return refused(401, error, { "www-authenticate": "Bearer" });

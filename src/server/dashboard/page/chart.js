@@ -130,12 +130,12 @@ function optionsOf(lines, format, width, onCursor) {
   return {
     width,
     height: HEIGHT,
-    padding: [8, 12, 0, 0],
+    padding: [8, 30, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false } },
     scales: { y: { range: (_, __, most) => [0, (most || 1) * 1.1] } },
     axes: [
-      { ...axis, values: (_, times) => times.map((seconds) => clock(seconds * 1000)), space: 90 },
+      { ...axis, values: (_, times) => times.map((seconds) => clock(seconds * 1000)), space: 90, size: 30 },
       { ...axis, values: (_, values) => values.map((value) => format(value)), size: 76 },
     ],
     series: [

@@ -92,14 +92,14 @@ export default {
     };
 
     const readOlder = async () => {
-      try {
-        cursor = await readPage(cursor);
-        older.hidden = cursor === null;
-        setText(found, show());
-      } catch (error) {
-        setText(found, error instanceof Error ? error.message : String(error));
-      }
+      cursor = await readPage(cursor);
+      older.hidden = cursor === null;
+      return show();
     };
+    /** @param {string} text */
+    const tell = (text) => setText(found, text);
+    /** @param {Error} error */
+    const tellError = ({ message }) => tell(message);
 
     const show = () => {
       const words = search.value.trim().toLowerCase();
@@ -122,8 +122,8 @@ export default {
     };
 
     // The number is told when somebody asks for something, not whenever a call ends.
-    for (const field of [search, action, only]) field.addEventListener("input", () => setText(found, show()));
-    older.addEventListener("click", readOlder);
+    for (const field of [search, action, only]) field.addEventListener("input", () => tell(show()));
+    older.addEventListener("click", () => readOlder().then(tell, tellError));
     body.append(
       h(
         "div",
@@ -138,7 +138,7 @@ export default {
     return (view) => {
       if (view.isLive && !hasRead) {
         hasRead = true;
-        readOlder();
+        readOlder().catch(tellError);
       }
       live = view.live.ended().map(rowOfLive);
       show();

@@ -15,14 +15,17 @@ const LINES = [
 export default {
   title: "Latency",
   place: 20,
+  wide: true,
   mount(body) {
     const whole = chart({ title: "Response time", lines: LINES, format: duration });
     const first = chart({ title: "Time to first token", lines: LINES, format: duration });
     body.append(
-      h("h3", {}, "Response time"),
-      whole.element,
-      h("h3", {}, "Time to first token"),
-      first.element,
+      h(
+        "div",
+        { class: "beside" },
+        h("div", {}, h("h3", {}, "Response time"), whole.element),
+        h("div", {}, h("h3", {}, "Time to first token"), first.element),
+      ),
       h("p", { class: "note" }, "p90: 90 of 100 calls took no longer. Figures are at most 2.5 % off."),
     );
     return ({ live, span, now }) => {

@@ -47,7 +47,8 @@ export default {
       key: ({ id }) => id,
       empty: "No request is running.",
     });
-    body.append(figures.element, calls.element, more);
+    // Of a height of its own: the page would jump whenever the last call ends.
+    body.append(figures.element, h("div", { class: "steady" }, calls.element), more);
     return (view) => {
       const { live, span } = view;
       now = view.now;

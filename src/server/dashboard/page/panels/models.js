@@ -29,7 +29,8 @@ const EVERY_MS = 3_000;
 /** @type {import("../panel.js").Panel} */
 export default {
   title: "Models",
-  place: 40,
+  place: 30,
+  wide: true,
   mount(body, server) {
     /** @type {ReturnType<typeof table<LoadedModel>>} */
     const loaded = table({
@@ -68,7 +69,7 @@ export default {
       empty: "No model was used yet.",
     });
     const trouble = h("p", { class: "note failed", role: "status" });
-    body.append(loaded.element, h("h3", {}, "Profiles"), profiles.element, trouble);
+    body.append(h("div", { class: "beside" }, loaded.element, profiles.element), trouble);
     return polled(
       server,
       "/optimization/models",

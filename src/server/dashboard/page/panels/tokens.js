@@ -6,9 +6,9 @@ import { tiles } from "../tiles.js";
 /** @type {import("../panel.js").Panel} */
 export default {
   title: "Tokens",
-  place: 30,
+  place: 40,
   mount(body) {
-    const figures = tiles(["Prompt tokens", "Of them from the prefix cache", "Output tokens"]);
+    const figures = tiles(["Prompt tokens", "From the prefix cache", "Output tokens"]);
     const rates = chart({
       title: "Tokens a minute",
       lines: [
@@ -22,7 +22,7 @@ export default {
       const { promptTokens, cachedTokens, outputTokens } = live.series.total(span.spanMs, now);
       figures.show([
         count(promptTokens),
-        promptTokens > 0 ? `${count(cachedTokens)} (${percent(cachedTokens / promptTokens)})` : count(0),
+        percent(promptTokens > 0 ? cachedTokens / promptTokens : null),
         count(outputTokens),
       ]);
       const perMinute = 60_000 / span.stepMs;
