@@ -27,6 +27,9 @@ const server = spawn(
   [join(root, "dist/cli/main.js"), "serve", "--port", "0", "--upstream", upstream, "--store", store],
   { stdio: ["ignore", "pipe", "inherit"] },
 );
+// Also when it is told to stop: its server would outlive it.
+process.once("exit", () => server.kill());
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
 
 try {
   const origin = await addressOf(server);
@@ -38,11 +41,12 @@ try {
     const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
     await page.goto(`${origin}/`);
     const calls = callFor(new Ollama({ host: origin }), Date.now() + lastsMs);
-    await sleep(lastsMs - 2_000);
+    await sleep(lastsMs - 10_000);
     mkdirSync(pictures, { recursive: true });
     for (const theme of ["light", "dark"]) {
       await page.getByLabel("Theme").selectOption(theme);
-      await sleep(600);
+      await sleep(3_000);
+      await page.locator("#panel-live-requests tbody tr").first().waitFor();
       const path = join(pictures, `dashboard-${theme}.png`);
       await page.screenshot({ path });
       console.log(`${path}: ${Math.round(statSync(path).size / 1000)} kB`);

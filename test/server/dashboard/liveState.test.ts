@@ -58,6 +58,14 @@ test("ages are told by the server's clock", () => {
   expect(live.now() - Date.now()).toBeGreaterThan(3_590_000);
 });
 
+test("a late snapshot makes no call younger than it is", () => {
+  const live = new LiveState();
+  live.apply(snapshot({ at: new Date(Date.now() - 5_000).toISOString() }));
+  live.apply({ type: "started", call: runningCall({ startedAt: new Date().toISOString() }) });
+
+  expect(Math.abs(live.now() - Date.now())).toBeLessThan(1_000);
+});
+
 test("an event of a later version is left out", () => {
   const live = new LiveState();
   live.apply({ type: "unheard-of" } as never);

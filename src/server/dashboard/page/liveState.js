@@ -19,7 +19,10 @@ export class LiveState {
   /** @type {QueueState} */
   queue = { waiting: 0, limit: 0 };
   series = new Series();
-  /** Milliseconds that the server's clock is ahead of this machine's. */
+  /**
+   * Milliseconds that the server's clock is ahead of this machine's: the most that a time of the server showed, since
+   * each was on its way for a while.
+   */
   #clockOffset = 0;
   /** @type {Map<string, FinishedCall>} oldest first */
   #ended = new Map();
@@ -27,8 +30,8 @@ export class LiveState {
   /** @param {ActivityEvent | Snapshot} event of a type that is not known: left out */
   apply(event) {
     if (event.type === "snapshot") this.#restart(event);
-    else if (event.type === "started" || event.type === "changed")
-      this.running.set(event.call.id, event.call);
+    else if (event.type === "started") this.#begin(event.call);
+    else if (event.type === "changed") this.running.set(event.call.id, event.call);
     else if (event.type === "ended") this.#end(event.call);
     else if (event.type === "queue") this.queue = event.queue;
   }
@@ -44,6 +47,12 @@ export class LiveState {
    */
   ended(most = KEPT) {
     return [...this.#ended.values()].slice(-most).reverse();
+  }
+
+  /** @param {RunningCall} call */
+  #begin(call) {
+    this.running.set(call.id, call);
+    this.#clockOffset = Math.max(this.#clockOffset, Date.parse(call.startedAt) - Date.now());
   }
 
   /** @param {Snapshot} snapshot also after the stream broke: calls that are known already do not count again */
