@@ -4,7 +4,7 @@ import { type Pair, pair, user, words } from "./support.js";
 
 const get = async (servers: Pair, path: string) => {
   const reply = await servers.app.request(path);
-  return { status: reply.status, body: (await reply.json()) as Record<string, never> & { error?: string } };
+  return { status: reply.status, body: (await reply.json()) as Record<string, unknown> };
 };
 const ask = async (servers: Pair, content: string, model = "tiny") =>
   (await servers.post("/api/chat", { model, messages: user(content), stream: false })).text();
