@@ -71,7 +71,8 @@ function ownFiles(): [name: string, text: string][] {
 }
 
 function chartFiles(): [name: string, text: string][] {
-  const folder = dirname(createRequire(import.meta.url).resolve("uplot"));
+  const require = createRequire(import.meta.url);
+  const folder = dirname(require.resolve("uplot"));
   return [
     ["uplot.js", readFileSync(join(folder, "uPlot.iife.min.js"), "utf8")],
     ["uplot.css", readFileSync(join(folder, "uPlot.min.css"), "utf8")],
