@@ -72,7 +72,8 @@ try {
     const paths = ["", "optimization/dashboard/main.js", "optimization/dashboard/uplot.js"];
     const code = `
       const { createServerApp } = await import("${manifest.name}/server");
-      const app = createServerApp({ upstream: "http://127.0.0.1:9", store: { location: "memory" } });
+      const { memoryStore } = await import("${manifest.name}/storage");
+      const app = createServerApp({ upstream: "http://127.0.0.1:9", store: memoryStore() });
       for (const path of ${JSON.stringify(paths)}) {
         const reply = await app.request("/" + path, { headers: { accept: "text/html" } });
         if (!reply.ok) throw new Error("/" + path + ": " + reply.status);
