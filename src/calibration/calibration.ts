@@ -67,10 +67,12 @@ export function isShareNarrow({ low, high }: Estimate): boolean {
 /**
  * What is not as sure as it should be, for people.
  *
+ * @param candidates how many batches were to be measured
  * @returns empty when every interval is narrow
  */
 export function uncertain(
   batches: readonly CalibratedBatch[],
+  candidates: number,
   loadMs: Estimate | null,
   leftShare: Estimate | null,
 ): string[] {
@@ -81,7 +83,9 @@ export function uncertain(
   });
   const loadWidth = loadMs ? relativeWidth(loadMs) : Number.POSITIVE_INFINITY;
   return [
-    ...(batches.length < 2 ? ["prompt rate by batch: fewer than two batches were measured"] : rates),
+    ...(batches.length < candidates
+      ? [`prompt rate by batch: ${batches.length} of ${candidates} batches were measured`]
+      : rates),
     ...(loadWidth > NARROW_LOAD ? [`load time: ${percent(loadWidth)}, wanted ${percent(NARROW_LOAD)}`] : []),
     ...(leftShare && isShareNarrow(leftShare) ? [] : ["what the prefix cache saves"]),
   ];

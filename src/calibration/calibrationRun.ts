@@ -57,6 +57,7 @@ export class CalibrationRun {
   private readonly window: number;
   private readonly trained: number | null;
   private readonly cacheBytes: number | null;
+  private candidates: readonly number[] = [];
   private tokensPerWord = 1;
   private promptTokens = 0;
   private disturbed = 0;
@@ -156,13 +157,13 @@ export class CalibrationRun {
   }
 
   private async batches(): Promise<void> {
-    const candidates = candidateBatches(this.promptTokens).filter((batch) => batch <= this.window);
-    for (let round = 0; this.share < BATCHES_UNTIL; round++) {
-      const open = round === 0 ? candidates : undecided(this.measured());
+    this.candidates = candidateBatches(this.promptTokens).filter((batch) => batch <= this.window);
+    for (let round = 0; ; round++) {
+      const open = round === 0 ? this.candidates : undecided(this.measured());
       if (open.length === 0) return;
       // Up and down again, so that a machine that warms up favours none.
       for (const numBatch of round % 2 === 0 ? open : open.toReversed()) {
-        if (this.share >= BATCHES_UNTIL && round > 0) return;
+        if (this.share >= BATCHES_UNTIL) return;
         await this.batch(numBatch);
       }
     }
@@ -171,7 +172,10 @@ export class CalibrationRun {
   private async batch(numBatch: number): Promise<void> {
     this.step(`reading ${this.promptTokens} tokens with a batch of ${numBatch}`);
     const isNew = !this.points.has(`${this.window} ${numBatch}`);
-    if (isNew && !this.hasRoomFor(numBatch)) return;
+    if (isNew && !this.hasRoomFor(numBatch)) {
+      this.candidates = this.candidates.filter((batch) => batch < numBatch);
+      return;
+    }
     const options = { num_ctx: this.window, num_batch: numBatch };
     await this.load(options);
     await this.read(this.words(WARMING_TOKENS), options);
@@ -260,12 +264,12 @@ export class CalibrationRun {
     }
   }
 
-  /** Loads a window in the middle of those that made the line. */
+  /** Loads a window among those that made the line, where doubling left the widest gap. */
   private async checkLine(numBatch: number | null): Promise<void> {
     const points = this.pointsOf(numBatch);
     const line = memoryLine(points, numBatch);
     const windows = points.map(({ numCtx }) => numCtx);
-    const numCtx = rungAtMost((Math.min(...windows) + Math.max(...windows)) / 2);
+    const numCtx = rungAtMost(0.75 * Math.max(...windows));
     if (!line || windows.includes(numCtx)) return;
     this.step(`loading with a window of ${numCtx}`);
     const { sizeBytes } = await this.load(this.optionsFor(numCtx));
@@ -306,7 +310,7 @@ export class CalibrationRun {
       promptTokens: this.promptTokens,
       batches,
       numBatch,
-      isBatchSure: isSure(batches),
+      isBatchSure: batches.length === this.candidates.length && isSure(batches),
       memory: [...this.points.values()],
       line: memoryLine(
         this.pointsOf(numBatch).filter((point) => !isSpilled(point)),
@@ -321,7 +325,7 @@ export class CalibrationRun {
         warmMs: estimate(this.prefix.map(({ warmMs }) => warmMs))!.value,
         leftShare,
       },
-      uncertain: uncertain(batches, loadMs, leftShare),
+      uncertain: uncertain(batches, this.candidates.length, loadMs, leftShare),
       disturbed: this.disturbed,
     };
   }
