@@ -4,10 +4,9 @@
  *   node scripts/ollama/serve.mjs -- npx vitest run --config vitest.live.config.ts test/live/openai.live.test.ts
  */
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
-import { tool } from "@langchain/core/tools";
 import { ChatOpenAI } from "@langchain/openai";
 import { embed, generateText, Output, streamText } from "ai";
-import { createAgent } from "langchain";
+import { createAgent, toolStrategy } from "langchain";
 import OpenAI from "openai";
 import { zodResponseFormat } from "openai/helpers/zod";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -19,6 +18,15 @@ import { pythonClients, runPython } from "../server/openai/python/run.js";
 import { WEATHER } from "../server/openai/support.js";
 import { loadedModels, nothingLoaded, onEachOllama, words } from "./ollama.js";
 
+/** A tool in the words with which the small model calls it. */
+const weather = {
+  ...WEATHER,
+  function: {
+    ...WEATHER.function,
+    description: "weather of a city",
+    parameters: { ...WEATHER.function.parameters, required: ["city"] },
+  },
+};
 const City = z.object({ city: z.string(), inhabitants: z.number().int() });
 const user = (content: string) => [{ role: "user" as const, content }];
 
@@ -139,10 +147,6 @@ onEachOllama((upstream, version) => {
       temperature: 0,
     });
     expect(completion.choices[0]!.message.parsed).not.toBeNull();
-    const weather = {
-      ...WEATHER,
-      function: { ...WEATHER.function, parameters: { ...WEATHER.function.parameters, required: ["city"] } },
-    };
     const time = {
       type: "function" as const,
       function: { name: "time", parameters: { type: "object", properties: {} } },
@@ -169,21 +173,13 @@ onEachOllama((upstream, version) => {
     const call = {
       model: "smollm2-tools",
       messages: user("What is the weather in Paris?"),
-      tools: [
-        {
-          ...WEATHER,
-          function: {
-            ...WEATHER.function,
-            parameters: { ...WEATHER.function.parameters, required: ["city"] },
-          },
-        },
-      ],
+      tools: [weather],
       temperature: 0,
       max_tokens: 60,
     };
     const ours = (await client.chat.completions.create(call)).choices[0]!;
     const theirs = (await own.chat.completions.create(call)).choices[0]!;
-    expect(ours.finish_reason).toBe(theirs.finish_reason);
+    expect([ours.finish_reason, theirs.finish_reason]).toEqual(["tool_calls", "tool_calls"]);
     const called = ({ message }: typeof ours) =>
       message.tool_calls?.map(
         (one) => one.type === "function" && [one.function.name, JSON.parse(one.function.arguments)],
@@ -197,7 +193,7 @@ onEachOllama((upstream, version) => {
       apiKey: "unused",
       configuration: { baseURL: `${server.origin}/v1` },
       temperature: 0,
-      maxTokens: 60,
+      maxTokens: 150,
     });
     expect((await chat.invoke("Name a colour.")).usage_metadata!.output_tokens).toBeGreaterThan(0);
     let streamed = "";
@@ -207,20 +203,13 @@ onEachOllama((upstream, version) => {
       method: "functionCalling",
     });
     expect(await structured.invoke("Which city is the capital of France?")).toHaveProperty("city");
-    const weather = tool(() => "sunny", {
-      name: "weather",
-      description: "The weather of a city",
-      schema: z.object({}).loose(),
+    // The call of its answer's form is forced: so small a model decides on none that one could rely on.
+    const form = z.object({ city: z.string().max(40) });
+    const agent = createAgent({ model: chat, tools: [], responseFormat: toolStrategy(form) });
+    const { structuredResponse } = await agent.invoke({
+      messages: user("Which city is the capital of France?"),
     });
-    const agent = createAgent({ model: chat, tools: [weather] });
-    const { messages } = await agent
-      .invoke({ messages: user("What is the weather in Paris?") }, { recursionLimit: 4 })
-      .catch((error: unknown) => {
-        // So small a model may go on calling; what counts is that its calls come through.
-        if (error instanceof Error && error.name === "GraphRecursionError") return { messages: [] };
-        throw error;
-      });
-    expect(messages.length === 0 || messages.length > 1).toBe(true);
+    expect(structuredResponse).toHaveProperty("city");
   });
 
   test("the AI SDK generates, streams, and makes objects", async () => {
