@@ -128,7 +128,7 @@ export class Accountant {
     const { prices } = this;
     const callMs = record.totalMs ?? 0;
     const computeMs = this.working.add(record.serverId, at, at + callMs);
-    const price = prices.models?.[record.model] ?? prices.models?.[OTHERS];
+    const price = priceOf(prices.models ?? {}, record.model);
     const isCounted = record.promptTokens !== null || record.outputTokens !== null;
     line.calls++;
     if (record.error !== null) line.failedCalls++;
@@ -168,6 +168,11 @@ function isSame(cell: Cell, local: LocalTime, { owner, tags }: RequestRecord): b
     (known === tags ||
       (known?.length === tags?.length && known?.every((tag, index) => tag === tags?.[index]) === true))
   );
+}
+
+/** Models may have any name, "constructor" too. */
+function priceOf(models: NonNullable<Prices["models"]>, model: string): TokenPrice | undefined {
+  return Object.hasOwn(models, model) ? models[model] : models[OTHERS];
 }
 
 function tokensAt(price: TokenPrice, record: RequestRecord): number {

@@ -12,7 +12,7 @@ const MOST = 3;
  *
  * @param reference k > 0, in standard deviations
  * @param runLength calls between two false alarms
- * @example cusumLimit(0.5, 465) // 4.06
+ * @example cusumLimit(0.5, 465) // 4.31
  */
 export function cusumLimit(reference: number, runLength: number): number {
   const wanted = 2 * reference * reference * runLength;

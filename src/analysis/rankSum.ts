@@ -65,5 +65,5 @@ const LEAST_P = 1e-7;
 
 /** @example twoSidedP(1.96) // 0.05 */
 export function twoSidedP(z: number): number {
-  return Math.max(LEAST_P, 1 - errorFunction(Math.abs(z) / Math.SQRT2));
+  return Math.min(1, Math.max(LEAST_P, 1 - errorFunction(Math.abs(z) / Math.SQRT2)));
 }

@@ -1,4 +1,5 @@
 /** The report as Markdown. */
+import { withoutControls } from "./escapeHtml.js";
 import type { Block, Plot } from "./pageBlocks.js";
 import { reportPage } from "./reportPage.js";
 import type { Report } from "./types.js";
@@ -27,7 +28,7 @@ function markdownOf(block: Block): string {
 }
 
 function tableOf(caption: string, head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const lines = [head, head.map(() => "---"), ...rows.map((row) => row.map(escaped))];
+  const lines = [head.map(escaped), head.map(() => "---"), ...rows.map((row) => row.map(escaped))];
   return `${escaped(caption)}:\n\n${lines.map((cells) => `| ${cells.join(" | ")} |`).join("\n")}`;
 }
 
@@ -44,8 +45,7 @@ function plotOf({ title, description, points }: Plot): string {
 
 /** Everything that Markdown or HTML could take for markup, on one line. */
 function escaped(text: string): string {
-  return text
-    .replace(/\s+/g, " ")
+  return withoutControls(text.replace(/\s+/g, " "))
     .replace(/&/g, "&amp;")
     .replace(/</g, "&lt;")
     .replace(/>/g, "&gt;")

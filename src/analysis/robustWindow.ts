@@ -15,7 +15,7 @@ const FIRST_CAPACITY = 32;
  * const values = new RobustWindow(5);
  * for (const value of [1, 2, 3, 4, 900]) values.push(value);
  * values.median // 3
- * values.sigma // 1.7651
+ * values.sigma // 1.765
  */
 export class RobustWindow {
   private ring: Float64Array;

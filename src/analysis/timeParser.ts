@@ -37,7 +37,9 @@ export class TimeParser {
 
   private parseDay(text: string): number {
     const at = Date.parse(text);
-    if (text.length === 24 && text.endsWith("Z") && text[10] === "T" && !Number.isNaN(at)) {
+    // 24:00 is a time of the day after.
+    const isDay = text.length === 24 && text[10] === "T" && text.endsWith("Z") && digits(text, 11, 2) < 24;
+    if (isDay && !Number.isNaN(at)) {
       this.day = text.slice(0, DAY_CHARACTERS);
       this.dayAt = Math.floor(at / 86_400_000) * 86_400_000;
     }
