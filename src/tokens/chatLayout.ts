@@ -15,7 +15,7 @@ import {
   type Slot,
   writeField,
 } from "./chatProbe.js";
-import { contextKey, hoisted, messageShapes, shorten } from "./chatShape.js";
+import { contextKey, hasLateSystem, hoisted, messageShapes, shorten } from "./chatShape.js";
 import { dayOf, namesToday } from "./dates.js";
 
 /** Changes when pieces are learned in another way: older ones are learned anew. */
@@ -64,9 +64,9 @@ export class ChatLayout {
   private readonly frames = new Map<string, Frame>();
   /** Kinds of prompts (context keys) whose template does not go by neighbours. */
   private readonly unfit = new Set<string>();
-  /** Between which roles a system message is written with those at the beginning: Go templates with `.System`. */
+  /** Kinds whose template writes all system messages at the beginning: Go templates with `.System`. */
   private readonly hoisting = new Set<string>();
-  /** Where it was found not to be so. */
+  /** Kinds that were found not to do so. */
   private readonly notHoisting = new Set<string>();
   /** Tool calls cannot be written by any form known: they are learned one by one. */
   private opaqueCalls = false;
@@ -92,11 +92,11 @@ export class ChatLayout {
   private parts(messages: readonly ChatMessage[], context: ChatContext): Part[] | null {
     const key = contextKey(messages, context);
     if (!isRenderable(messages)) return null;
-    if (this.unfit.has(key)) {
-      const { order, places } = hoisted(messages);
-      const isKnown = places.length > 0 && places.every((place) => this.hoisting.has(`${key} ${place}`));
-      return isKnown ? this.parts(order, context) : null;
-    }
+    if (!this.unfit.has(key)) return this.assemble(messages, key);
+    return this.hoisting.has(key) ? this.assemble(hoisted(messages).order, hoistedKey(key)) : null;
+  }
+
+  private assemble(messages: readonly ChatMessage[], key: string): Part[] | null {
     const shapes = messageShapes(messages, this.opaqueCalls);
     const parts: Part[] = [];
     let since = "^";
@@ -126,9 +126,7 @@ export class ChatLayout {
   isLearnable(messages: readonly ChatMessage[], context: ChatContext = {}): boolean {
     if (!isRenderable(messages)) return false;
     const key = contextKey(messages, context);
-    if (!this.unfit.has(key)) return true;
-    const { places } = hoisted(messages);
-    return places.length > 0 && !places.some((place) => this.notHoisting.has(`${key} ${place}`));
+    return !this.unfit.has(key) || (hasLateSystem(messages) && !this.notHoisting.has(key));
   }
 
   /**
@@ -139,7 +137,7 @@ export class ChatLayout {
     if (!this.isLearnable(messages, context) || this.isKnown(messages, context)) return;
     const key = contextKey(messages, context);
     if (!this.unfit.has(key)) await this.learnNeighbours(messages, context, probe);
-    if (this.unfit.has(key)) await this.learnHoisting(messages, context, probe);
+    if (this.unfit.has(key) && hasLateSystem(messages)) await this.learnHoisting(messages, context, probe);
   }
 
   private async learnNeighbours(
@@ -161,34 +159,41 @@ export class ChatLayout {
       if (!this.remember(lesson, key, anatomy)) this.unfit.add(key);
     }
     // What has no counterpart in plain turns is looked at as it is.
-    const isPlain = !messages.some(hasThought) && hoisted(messages).places.length === 0;
+    const isPlain = !messages.some(hasThought) && !hasLateSystem(messages);
     for (const lesson of isPlain ? [stretched(messages, 2)] : [stretched(messages, 2), short]) {
       if ((await this.isAsRendered(lesson, context, probe)) === false) this.unfit.add(key);
     }
   }
 
-  /** Whether later system messages are written with those at the beginning, and all else as if they were not there. */
+  /** Learns pieces as if all system messages stood at the beginning, and something unseen where the later ones stood. */
   private async learnHoisting(
     messages: readonly ChatMessage[],
     context: ChatContext,
     probe: RenderProbe,
   ): Promise<void> {
     const key = contextKey(messages, context);
-    const { order, places } = hoisted(messages);
-    if (places.length === 0) return;
-    await this.learn(order, context, probe);
-    const lesson = shorten(messages, this.opaqueCalls, PROBE_MESSAGES);
-    const known = places.map((place) => `${key} ${place}`);
-    for (const place of known) this.hoisting.add(place);
-    const isSo = await this.isAsRendered(lesson, context, probe).catch((error: unknown) => {
-      for (const place of known) this.hoisting.delete(place);
-      throw error;
-    });
-    if (isSo === true) return;
-    for (const place of known) {
-      this.hoisting.delete(place);
-      if (isSo === false) this.notHoisting.add(place);
+    const short = shorten(messages, this.opaqueCalls, PROBE_MESSAGES);
+    for (const lesson of [short, withTurns(short)]) {
+      const { order, places } = hoisted(lesson);
+      if (this.assemble(order, hoistedKey(key)) !== null) continue;
+      const rendered = await probe(markedMessages(lesson, this.opaqueCalls), context.tools, context.think);
+      if (rendered === null) return;
+      const { literals, slots } = dissect(rendered);
+      const moved = slots.map((slot) => ({ ...slot, message: places[slot.message] as number }));
+      if (this.remember(order, hoistedKey(key), { literals, slots: moved })) continue;
+      this.hoisting.delete(key);
+      this.notHoisting.add(key);
+      return;
     }
+    this.hoisting.add(key);
+    let isSo: boolean | null = null;
+    try {
+      isSo = await this.isAsRendered(short, context, probe);
+    } finally {
+      // Unchecked, it is asked again with the next call.
+      if (isSo !== true) this.hoisting.delete(key);
+    }
+    if (isSo === false) this.notHoisting.add(key);
   }
 
   /** Renders what was not learned as such, with other contents, and compares; null when either is not known. */
@@ -307,14 +312,25 @@ function* written(parts: readonly Part[]): Generator<string> {
   }
 }
 
+function hoistedKey(key: string): string {
+  return `${key}hoisted|`;
+}
+
+const TURN: readonly ChatMessage[] = [
+  { role: "user", content: "x" },
+  { role: "assistant", content: "x" },
+];
+
+/** A conversation with plain turns at its beginning. */
+function withTurns(messages: readonly ChatMessage[]): ChatMessage[] {
+  const first = messages.findIndex(({ role }) => role !== "system");
+  return [...messages.slice(0, first), ...TURN, ...TURN, ...messages.slice(first)];
+}
+
 /** The beginning and the end of a conversation with plain turns between: what it will look like when it grows. */
 function stretched(messages: readonly ChatMessage[], turns: number): ChatMessage[] {
   const lastUser = messages.map(({ role }) => role).lastIndexOf("user");
   const head = messages[0]?.role === "system" ? [messages[0]] : [];
   const tail = lastUser < 0 ? [] : messages.slice(lastUser);
-  const turn = [
-    { role: "user", content: "x" },
-    { role: "assistant", content: "x" },
-  ];
-  return [...head, ...Array.from({ length: turns }, () => turn).flat(), ...tail.slice(0, PROBE_MESSAGES)];
+  return [...head, ...Array.from({ length: turns }, () => TURN).flat(), ...tail.slice(0, PROBE_MESSAGES)];
 }

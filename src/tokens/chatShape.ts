@@ -67,30 +67,30 @@ function removableCycle(shapes: readonly string[]): { from: number; to: number }
   return null;
 }
 
+/** Whether a system message stands behind another message. */
+export function hasLateSystem(messages: readonly ChatMessage[]): boolean {
+  const first = messages.findIndex(({ role }) => role !== "system");
+  return first >= 0 && messages.some(({ role }, index) => index > first && role === "system");
+}
+
 /**
- * Messages with all system messages in front, and where the later ones stood: between which roles. Ollama hands them
- * to Go templates as `.System` (its `template/template.go`, collate).
+ * Messages with all system messages in front, as Ollama hands them to Go templates as `.System` (its
+ * `template/template.go`, collate). Where one stood, something unseen remains: it keeps two messages of one role apart,
+ * which would be written as one.
+ *
+ * @returns the messages, and for each of the given ones its place among them
  */
 export function hoisted(messages: readonly ChatMessage[]): {
   readonly order: readonly ChatMessage[];
-  readonly places: readonly string[];
+  readonly places: readonly number[];
 } {
-  const isSystem = ({ role }: ChatMessage): boolean => role === "system";
-  const places: string[] = [];
-  let before = "";
-  let isOpen = false;
-  for (const message of messages) {
-    if (isSystem(message)) {
-      isOpen = before !== "";
-      continue;
-    }
-    if (isOpen) places.push(`${before}>${message.role}`);
-    isOpen = false;
-    before = message.role;
-  }
-  if (isOpen) places.push(`${before}>`);
-  return {
-    order: [...messages.filter(isSystem), ...messages.filter((message) => !isSystem(message))],
-    places,
-  };
+  const systems = messages.filter(({ role }) => role === "system");
+  const order = [...systems];
+  let written = 0;
+  const places = messages.map((message) => {
+    if (message.role !== "system") return order.push(message) - 1;
+    if (order.length > systems.length) order.push({ role: "unseen", content: "" });
+    return written++;
+  });
+  return { order, places };
 }

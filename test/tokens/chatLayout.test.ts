@@ -144,22 +144,41 @@ describe("a template that collects system messages at the beginning", () => {
     expect(again.render(longer)).toBe(hoisting.render(longer));
   });
 
-  test("is not guessed where a system message in between keeps two messages apart", async () => {
-    const apart: Template = {
-      name: "apart",
+  test("is exact where a system message keeps two messages of one role apart", async () => {
+    const merged: Template = {
+      name: "equal roles in one",
+      render: (messages) => {
+        const system = messages.filter(({ role }) => role === "system").map(({ content }) => content);
+        const text = messages.map(({ role, content }, index) => {
+          if (role === "system") return "";
+          return messages[index - 1]?.role === role ? `\n\n${content}` : `<end><${role}>${content}`;
+        });
+        return `<system>${system.join("\n\n")}${text.join("")}<end><assistant>`;
+      },
+    };
+    const layout = await learned(merged, [user("a"), system("late"), user("b")]);
+    const messages = [user("a"), assistant("b"), user("c"), system("late"), user("d")];
+    await layout.learn(messages, {}, probeOf(merged));
+    expect(layout.render(messages)).toBe(merged.render(messages));
+    expect(layout.render([user("x"), system("y"), user("z")])).toBe(
+      merged.render([user("x"), system("y"), user("z")]),
+    );
+  });
+
+  test("is not guessed where what follows depends on a system message further up", async () => {
+    const odd: Template = {
+      name: "odd",
       render: (messages) =>
         hoisting.render(messages) +
         messages
           .filter(({ role }, i) => role === "system" && messages[i - 1]?.role === "user")
           .map(() => "!"),
     };
-    const messages = [user("a"), system("late"), user("c")];
-    const layout = await learned(apart, messages);
-    expect(layout.render(messages)).toBeNull();
-    expect(layout.isLearnable(messages)).toBe(false);
+    const layout = await learned(odd, [user("a"), system("late"), user("c")]);
     const other = [user("a"), assistant("b"), system("late"), user("c")];
-    await layout.learn(other, {}, probeOf(apart));
-    expect(layout.render(other)).toBe(apart.render(other));
+    await layout.learn(other, {}, probeOf(odd));
+    expect(layout.render(other)).toBeNull();
+    expect(layout.isLearnable(other)).toBe(false);
   });
 });
 
