@@ -8,7 +8,15 @@ export {
 export { Gate } from "./gate.js";
 export { appliedSteps, type LoopState } from "./history.js";
 export type { Patience } from "./judge.js";
-export { type CacheCounts, type Dial, type DialKind, type Levers, leversOf } from "./levers.js";
+export {
+  type CacheCounts,
+  type Dial,
+  type DialKind,
+  type Levers,
+  leversOf,
+  type TurnableCache,
+  type TurnableGate,
+} from "./levers.js";
 export {
   type OptimizeCall,
   type OptimizeCallOptions,

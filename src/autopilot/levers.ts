@@ -50,7 +50,7 @@ export interface Levers {
 
 /** The slice of a cache that can be turned. */
 export interface TurnableCache {
-  statistics(): Promise<CacheCounts & { readonly ttlSeconds: number | null }>;
+  statistics(): Promise<CacheCounts>;
   setTtl(ttlSeconds: number): void;
   clearExpired(): Promise<number>;
 }

@@ -2,12 +2,14 @@
  * How calls went in the last minutes, hours and days: all of them, by model, and by model and template. Fed with
  * requests as they are recorded; a request costs it about a microsecond, and its memory is bounded.
  */
+import { TimeParser } from "../analysis/timeParser.js";
 import { OptimizerError } from "../errors.js";
 import type { RequestRecord } from "../records.js";
 import type { OptimizerStore } from "../storage/store.js";
 import { followRequests } from "./followRequests.js";
 import { pointOf } from "./point.js";
 import { type Last, Rings, type Span } from "./rings.js";
+import { type MonitorScope, Series } from "./series.js";
 import { bucketsOf, type MonitorFigures } from "./tally.js";
 
 export interface MonitorOptions {
@@ -19,20 +21,9 @@ export interface MonitorOptions {
   readonly recent?: number;
 }
 
-/** Calls of one model, or of one template of it. */
-export interface MonitorScope {
-  readonly model?: string;
-  readonly templateId?: string;
-}
-
 const DEFAULT_BYTES = 12 * 2 ** 20;
 const DEFAULT_RECENT = 1_000;
-/** Keys of the map and the map's own entry. */
-const SERIES_BYTES = 400;
-/** All calls: never forgotten. */
-const ALL = "";
-/** Between a model and its template: no model's name holds it. */
-const SEPARATOR = "\0";
+const NONE = new Rings("all");
 
 /**
  * @example
@@ -43,14 +34,12 @@ const SEPARATOR = "\0";
  */
 export class Monitor {
   private readonly now: () => number;
-  private readonly maxBytes: number;
-  private readonly series = new Map<string, Rings>([[ALL, new Rings()]]);
+  private readonly series: Series;
   private readonly newest: (RequestRecord | undefined)[];
   private readonly listeners = new Set<(request: RequestRecord) => void>();
+  private readonly times = new TimeParser();
   private taken = 0;
-  private used = 0;
   private left = 0;
-  private gone = 0;
 
   /** @throws {@link OptimizerError} `OPTION_INVALID` */
   constructor(options: MonitorOptions = {}) {
@@ -58,7 +47,7 @@ export class Monitor {
     checkWhole("maxBytes", maxBytes);
     checkWhole("recent", recent);
     this.now = now;
-    this.maxBytes = maxBytes;
+    this.series = new Series(maxBytes);
     this.newest = new Array<RequestRecord | undefined>(recent);
   }
 
@@ -69,21 +58,12 @@ export class Monitor {
    * @returns false when it was refused
    */
   record(request: RequestRecord): boolean {
-    const point = pointOf(request, this.now());
+    const point = pointOf(request, this.times.parse(request.at), this.now());
     if (point === null) {
       this.left++;
       return false;
     }
-    const buckets = bucketsOf(point);
-    const keys = [ALL, point.model];
-    if (point.templateId !== null) keys.push(point.model + SEPARATOR + point.templateId);
-    for (const key of keys) {
-      const rings = this.ringsOf(key);
-      const before = rings.bytes;
-      rings.add(point, buckets);
-      this.used += rings.bytes - before;
-    }
-    if (this.used > this.maxBytes) this.forget();
+    this.series.add(point, bucketsOf(point));
     if (this.newest.length > 0) this.newest[this.taken++ % this.newest.length] = withoutText(request);
     for (const listener of this.listeners) listener(request);
     return true;
@@ -109,22 +89,17 @@ export class Monitor {
 
   /** Figures of the last minutes, hours or days. */
   figures(last: Last, scope: MonitorScope = {}): MonitorFigures {
-    return (this.series.get(keyOf(scope)) ?? new Rings()).sum(last, this.now());
+    return (this.series.get(scope) ?? NONE).sum(last, this.now());
   }
 
   /** The same by minute, hour or day, oldest first; those without calls are left out. */
   spans(last: Last, scope: MonitorScope = {}): readonly Span[] {
-    return (this.series.get(keyOf(scope)) ?? new Rings()).spans(last, this.now());
+    return (this.series.get(scope) ?? NONE).spans(last, this.now());
   }
 
   /** Models and templates that there are figures of. */
   scopes(): readonly MonitorScope[] {
-    return [...this.series.keys()]
-      .filter((key) => key !== ALL)
-      .map((key) => {
-        const [model, templateId] = key.split(SEPARATOR);
-        return { model, ...(templateId !== undefined && { templateId }) };
-      });
+    return this.series.scopes();
   }
 
   /** The newest requests, oldest first. */
@@ -143,34 +118,9 @@ export class Monitor {
 
   /** The monitor itself: memory in bytes, requests refused, models and templates forgotten. */
   get state(): { readonly bytes: number; readonly refused: number; readonly forgotten: number } {
-    return { bytes: this.used, refused: this.left, forgotten: this.gone };
+    const { bytes, forgotten } = this.series;
+    return { bytes, refused: this.left, forgotten };
   }
-
-  /** The figures of a key, which is the latest used from now on. */
-  private ringsOf(key: string): Rings {
-    const known = this.series.get(key);
-    if (known && key === ALL) return known;
-    const rings = known ?? new Rings();
-    if (known) this.series.delete(key);
-    else this.used += SERIES_BYTES;
-    this.series.set(key, rings);
-    return rings;
-  }
-
-  private forget(): void {
-    for (const [key, rings] of this.series) {
-      if (this.used <= 0.9 * this.maxBytes) return;
-      if (key === ALL) continue;
-      this.series.delete(key);
-      this.used -= rings.bytes + SERIES_BYTES;
-      this.gone++;
-    }
-  }
-}
-
-function keyOf({ model, templateId }: MonitorScope): string {
-  if (model === undefined) return ALL;
-  return templateId === undefined ? model : model + SEPARATOR + templateId;
 }
 
 function withoutText(request: RequestRecord): RequestRecord {

@@ -32,10 +32,10 @@ const CLOCK_SLACK_MS = 60_000;
  * The point of a request; null for one whose time or duration cannot be true: no time, the future's, negative or
  * not a number.
  *
+ * @param at when it began, milliseconds since 1970; NaN for a time that is none
  * @param now milliseconds since 1970
  */
-export function pointOf(request: RequestRecord, now: number): Point | null {
-  const at = Date.parse(request.at);
+export function pointOf(request: RequestRecord, at: number, now: number): Point | null {
   if (!(at >= 0 && at <= now + CLOCK_SLACK_MS)) return null;
   const { totalMs, timeToFirstTokenMs, outputTokens, outputMs, host } = request;
   if (isImpossible(totalMs) || isImpossible(timeToFirstTokenMs) || isImpossible(outputMs)) return null;

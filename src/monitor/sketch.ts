@@ -23,28 +23,32 @@ export class Sketch {
     return this.counts === NONE ? 0 : ARRAY_BYTES + this.counts.byteLength;
   }
 
-  /** @param bucket as `bucketOf` tells */
-  add(bucket: number, count: number = 1): void {
-    let index = bucket - this.first;
-    if (index < 0 || index >= this.counts.length) {
-      this.cover(bucket);
-      index = bucket - this.first;
+  /**
+   * @param bucket as `bucketOf` tells
+   * @returns by how many bytes it grew
+   */
+  add(bucket: number, count: number = 1): number {
+    const index = bucket - this.first;
+    if (index >= 0 && index < this.counts.length) {
+      this.counts[index]! += count;
+      return 0;
     }
-    this.counts[index]! += count;
+    const before = this.bytes;
+    this.cover(bucket);
+    this.counts[bucket - this.first]! += count;
+    return this.bytes - before;
   }
 
-  /** Adds these counts to another sketch. */
-  addTo(sum: Sketch): void {
-    for (let index = 0; index < this.counts.length; index++) {
-      const count = this.counts[index]!;
-      if (count > 0) sum.add(this.first + index, count);
-    }
+  forEach(visit: (bucket: number, count: number) => void): void {
+    this.counts.forEach((count, index) => {
+      if (count > 0) visit(this.first + index, count);
+    });
   }
 
   histogram(): Histogram {
     const histogram: Record<string, number> = {};
-    this.counts.forEach((count, index) => {
-      if (count > 0) histogram[this.first + index] = count;
+    this.forEach((bucket, count) => {
+      histogram[bucket] = count;
     });
     return histogram;
   }

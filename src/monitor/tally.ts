@@ -1,7 +1,8 @@
 /** What is kept of the calls of one span of time, and the figures that a person reads from it. */
 import { bucketOf, mean, quantile } from "../optimizer/histogram.js";
+import type { Histogram } from "../records.js";
+import { Distributions } from "./distributions.js";
 import type { Point } from "./point.js";
-import { Sketch } from "./sketch.js";
 
 /** A distribution in figures, at most 2.4 % off; null when nothing was measured. */
 export interface Spread {
@@ -31,10 +32,10 @@ export interface MonitorFigures {
   readonly cachedTokens: number;
   readonly reloads: number;
   readonly reloadMs: number;
-  /** The machine, while calls ran. */
+  /** The machine, while calls ran; told with all calls only. */
   readonly cpuPercent: Level | null;
   readonly memoryPercent: Level | null;
-  /** The loaded model, in bytes. */
+  /** The loaded model, in bytes; not told by template. */
   readonly modelBytes: Level | null;
   /** Share of it outside GPU memory, 0..1. */
   readonly spilledShare: Level | null;
@@ -42,16 +43,23 @@ export interface MonitorFigures {
 
 /** Rates are kept tenfold, so that slow models (below 1 token a second) still differ. */
 const RATE_SCALE = 10;
-/** An object with its numbers, measured. */
-const TALLY_BYTES = 700;
+/** An object with its numbers and an empty list, measured; and one with a sum. */
+const TALLY_BYTES = 220;
+const SUM_BYTES = 96;
+/** 16 years in milliseconds: no bucket above it, or one absurd value would take as much memory as a day. */
+const LARGEST_BUCKET = 550;
+/** Distributions of a tally. */
+const RESPONSE = 0;
+const FIRST_TOKEN = 1;
+const RATE = 2;
+const METRICS = 3;
 
 class Sum {
   sum = 0;
   count = 0;
   most = 0;
 
-  add(value: number | null): void {
-    if (value === null) return;
+  add(value: number): void {
     this.sum += value;
     this.count++;
     if (value > this.most) this.most = value;
@@ -63,10 +71,16 @@ class Sum {
     if (this.most > other.most) other.most = this.most;
   }
 
-  level(): Level | null {
-    return this.count === 0 ? null : { mean: this.sum / this.count, most: this.most };
+  level(): Level {
+    return { mean: this.sum / this.count, most: this.most };
   }
 }
+
+/**
+ * Whose calls a tally counts. The machine is told of for all calls only, as it is the same for each, and a model's
+ * memory not by template.
+ */
+export type Whose = "all" | "model" | "template";
 
 /** The buckets of a point: found once, counted in every tally it belongs to. -1 where nothing was measured. */
 export interface Buckets {
@@ -77,46 +91,55 @@ export interface Buckets {
 
 export function bucketsOf(point: Point): Buckets {
   return {
-    response: point.totalMs === null ? -1 : bucketOf(point.totalMs),
-    firstToken: point.timeToFirstTokenMs === null ? -1 : bucketOf(point.timeToFirstTokenMs),
-    rate: point.tokensPerSecond === null ? -1 : bucketOf(RATE_SCALE * point.tokensPerSecond),
+    response: bucket(point.totalMs),
+    firstToken: bucket(point.timeToFirstTokenMs),
+    rate: bucket(point.tokensPerSecond === null ? null : RATE_SCALE * point.tokensPerSecond),
   };
 }
 
+function bucket(value: number | null): number {
+  return value === null ? -1 : Math.min(LARGEST_BUCKET, bucketOf(value));
+}
+
 export class Tally {
+  /** Memory held, in bytes. */
+  bytes = TALLY_BYTES;
   private calls = 0;
   private errors = 0;
   private promptTokens = 0;
   private outputTokens = 0;
   private cachedTokens = 0;
-  private readonly reload = new Sum();
-  private readonly cpu = new Sum();
-  private readonly memory = new Sum();
-  private readonly model = new Sum();
-  private readonly spill = new Sum();
-  private readonly response = new Sketch();
-  private readonly firstToken = new Sketch();
-  private readonly rate = new Sketch();
+  private readonly distributions = new Distributions(METRICS);
+  /** Made when something was measured: most tallies have none of them. */
+  private reload: Sum | null = null;
+  private cpu: Sum | null = null;
+  private memory: Sum | null = null;
+  private model: Sum | null = null;
+  private spill: Sum | null = null;
 
-  /** Memory held, in bytes. */
-  get bytes(): number {
-    return TALLY_BYTES + this.response.bytes + this.firstToken.bytes + this.rate.bytes;
-  }
+  /** @param span number of its span of time since 1970 */
+  constructor(readonly span: number) {}
 
-  add(point: Point, buckets: Buckets): void {
+  /** Counts a call. */
+  add(point: Point, buckets: Buckets, whose: Whose): void {
     this.calls++;
     if (point.isError) this.errors++;
     this.promptTokens += point.promptTokens;
     this.outputTokens += point.outputTokens;
     this.cachedTokens += point.cachedTokens;
-    this.reload.add(point.reloadMs);
-    this.cpu.add(point.cpuPercent);
-    this.memory.add(point.memoryPercent);
-    this.model.add(point.modelBytes);
-    this.spill.add(point.spilledShare);
-    if (buckets.response >= 0) this.response.add(buckets.response);
-    if (buckets.firstToken >= 0) this.firstToken.add(buckets.firstToken);
-    if (buckets.rate >= 0) this.rate.add(buckets.rate);
+    this.reload = this.summed(this.reload, point.reloadMs);
+    if (whose !== "template") {
+      this.model = this.summed(this.model, point.modelBytes);
+      this.spill = this.summed(this.spill, point.spilledShare);
+    }
+    if (whose === "all") {
+      this.cpu = this.summed(this.cpu, point.cpuPercent);
+      this.memory = this.summed(this.memory, point.memoryPercent);
+    }
+    const { distributions } = this;
+    if (buckets.response >= 0) this.bytes += distributions.add(RESPONSE, buckets.response);
+    if (buckets.firstToken >= 0) this.bytes += distributions.add(FIRST_TOKEN, buckets.firstToken);
+    if (buckets.rate >= 0) this.bytes += distributions.add(RATE, buckets.rate);
   }
 
   addTo(sum: Tally): void {
@@ -125,38 +148,51 @@ export class Tally {
     sum.promptTokens += this.promptTokens;
     sum.outputTokens += this.outputTokens;
     sum.cachedTokens += this.cachedTokens;
-    this.reload.addTo(sum.reload);
-    this.cpu.addTo(sum.cpu);
-    this.memory.addTo(sum.memory);
-    this.model.addTo(sum.model);
-    this.spill.addTo(sum.spill);
-    this.response.addTo(sum.response);
-    this.firstToken.addTo(sum.firstToken);
-    this.rate.addTo(sum.rate);
+    sum.reload = sum.joined(sum.reload, this.reload);
+    sum.cpu = sum.joined(sum.cpu, this.cpu);
+    sum.memory = sum.joined(sum.memory, this.memory);
+    sum.model = sum.joined(sum.model, this.model);
+    sum.spill = sum.joined(sum.spill, this.spill);
+    sum.bytes += this.distributions.addTo(sum.distributions);
   }
 
   figures(): MonitorFigures {
     return {
       calls: this.calls,
       errors: this.errors,
-      responseMs: spread(this.response),
-      timeToFirstTokenMs: spread(this.firstToken),
-      tokensPerSecond: spread(this.rate, RATE_SCALE),
+      responseMs: spread(this.distributions.histogram(RESPONSE)),
+      timeToFirstTokenMs: spread(this.distributions.histogram(FIRST_TOKEN)),
+      tokensPerSecond: spread(this.distributions.histogram(RATE), RATE_SCALE),
       promptTokens: this.promptTokens,
       outputTokens: this.outputTokens,
       cachedTokens: this.cachedTokens,
-      reloads: this.reload.count,
-      reloadMs: this.reload.sum,
-      cpuPercent: this.cpu.level(),
-      memoryPercent: this.memory.level(),
-      modelBytes: this.model.level(),
-      spilledShare: this.spill.level(),
+      reloads: this.reload?.count ?? 0,
+      reloadMs: this.reload?.sum ?? 0,
+      cpuPercent: this.cpu?.level() ?? null,
+      memoryPercent: this.memory?.level() ?? null,
+      modelBytes: this.model?.level() ?? null,
+      spilledShare: this.spill?.level() ?? null,
     };
+  }
+
+  private summed(sum: Sum | null, value: number | null): Sum | null {
+    if (value === null) return sum;
+    const own = sum ?? new Sum();
+    if (sum === null) this.bytes += SUM_BYTES;
+    own.add(value);
+    return own;
+  }
+
+  private joined(sum: Sum | null, part: Sum | null): Sum | null {
+    if (part === null) return sum;
+    const own = sum ?? new Sum();
+    if (sum === null) this.bytes += SUM_BYTES;
+    part.addTo(own);
+    return own;
   }
 }
 
-function spread(sketch: Sketch, scale: number = 1): Spread | null {
-  const histogram = sketch.histogram();
+function spread(histogram: Histogram, scale: number = 1): Spread | null {
   const average = mean(histogram);
   if (average === null) return null;
   const at = (share: number): number => quantile(histogram, share)! / scale;

@@ -79,7 +79,7 @@ test("a stream of events brings alerts until its reader leaves or the signal abo
   })();
   slow(9);
   alerts.look();
-  await vi.waitFor(() => expect(read).toHaveLength(1));
+  await vi.waitFor(() => expect(read).toHaveLength(1), 10_000);
   leaving.abort();
 
   await reading;

@@ -32,7 +32,7 @@ test("calls of another process on the same folder are heard within a look, oldes
   await own.append(call(Date.now(), { id: "own" }));
   for (const id of ["one", "two", "three"]) await other.append(call(Date.now(), { id }));
 
-  await vi.waitFor(() => expect(heard).toEqual(["own", "one", "two", "three"]), 5_000);
+  await vi.waitFor(() => expect(heard).toEqual(["own", "one", "two", "three"]), 10_000);
   stop();
 });
 

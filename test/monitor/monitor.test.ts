@@ -34,8 +34,8 @@ describe("figures", () => {
     expect(Math.abs(responseMs!.p50 / 400 - 1)).toBeLessThan(0.0245);
     expect(monitor.figures({ hours: 1 }, { model: "none" })).toMatchObject({ calls: 0, responseMs: null });
     expect(monitor.scopes()).toEqual([
-      { model: "small", templateId: "a" },
       { model: "small" },
+      { model: "small", templateId: "a" },
       { model: "small", templateId: "b" },
       { model: "large" },
     ]);

@@ -3,14 +3,13 @@ import { pointOf } from "../../src/monitor/point.js";
 import type { RequestRecord } from "../../src/records.js";
 import { call, NOON } from "./calls.js";
 
+const point = (request: RequestRecord) => pointOf(request, Date.parse(request.at), NOON);
+
 test("a call's speed, memory and spill are read from its record", () => {
   const host = { cpuPercent: 40, memoryUsedBytes: 8e9, memoryTotalBytes: 32e9 };
-  const point = pointOf(
-    call(NOON, { outputTokens: 96, outputMs: 480, host, modelBytes: 8e9, modelVramBytes: 6e9 }),
-    NOON,
-  );
+  const measured = { outputTokens: 96, outputMs: 480, host, modelBytes: 8e9, modelVramBytes: 6e9 };
 
-  expect(point).toMatchObject({
+  expect(point(call(NOON, measured))).toMatchObject({
     tokensPerSecond: 200,
     cpuPercent: 40,
     memoryPercent: 25,
@@ -19,21 +18,22 @@ test("a call's speed, memory and spill are read from its record", () => {
 });
 
 test("a model on a CPU machine has no spill", () => {
-  expect(pointOf(call(NOON, { modelVramBytes: 0 }), NOON)?.spilledShare).toBeNull();
+  expect(point(call(NOON, { modelVramBytes: 0 }))?.spilledShare).toBeNull();
 });
 
 test("how long a call took to fail is no response time", () => {
-  const point = pointOf(call(NOON, { error: "SERVER_UNREACHABLE", totalMs: 3 }), NOON);
-
-  expect(point).toMatchObject({ isError: true, totalMs: null });
+  expect(point(call(NOON, { error: "SERVER_UNREACHABLE", totalMs: 3 }))).toMatchObject({
+    isError: true,
+    totalMs: null,
+  });
 });
 
 test("only a load that the decision calls a reload is one", () => {
   const outcome = { retries: 0, reloaded: true, shifted: false, cut: false, error: null };
   const decision = { outcome } as RequestRecord["decision"];
 
-  expect(pointOf(call(NOON, { loadMs: 900, decision }), NOON)?.reloadMs).toBe(900);
-  expect(pointOf(call(NOON, { loadMs: 20 }), NOON)?.reloadMs).toBeNull();
+  expect(point(call(NOON, { loadMs: 900, decision }))?.reloadMs).toBe(900);
+  expect(point(call(NOON, { loadMs: 20 }))?.reloadMs).toBeNull();
 });
 
 test.each<[string, Partial<RequestRecord>]>([
@@ -45,9 +45,9 @@ test.each<[string, Partial<RequestRecord>]>([
   ["an endless duration", { timeToFirstTokenMs: Number.POSITIVE_INFINITY }],
   ["negative tokens", { outputTokens: -5 }],
 ])("%s is refused", (_, fields) => {
-  expect(pointOf(call(NOON, fields), NOON)).toBeNull();
+  expect(point(call(NOON, fields))).toBeNull();
 });
 
 test("a clock that is half a minute ahead is believed", () => {
-  expect(pointOf(call(NOON + 30_000), NOON)).not.toBeNull();
+  expect(point(call(NOON + 30_000))).not.toBeNull();
 });

@@ -28,13 +28,14 @@ async function receiver(...statuses: readonly number[]): Promise<{ url: string; 
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook?key=secret`, posted };
 }
 
+const PATIENCE = 10_000;
 const silent = { warn: () => {} };
 
 test("an alert is posted as JSON with the headers that were given", async () => {
   const { url, posted } = await receiver(200);
   webhook({ url, headers: { "x-key": "1" } }, silent)(alert);
 
-  await vi.waitFor(() => expect(posted).toHaveLength(1));
+  await vi.waitFor(() => expect(posted).toHaveLength(1), PATIENCE);
   expect(JSON.parse(posted[0]!.body)).toEqual(alert);
   expect(posted[0]!.request).toMatchObject({
     method: "POST",
@@ -53,9 +54,9 @@ test.each([
     const { url, posted } = await receiver(status, status, 200);
     const warnings: string[] = [];
     const logger = { warn: (text: string) => void warnings.push(text) };
-    webhook({ url, timeoutMs: 50, retryAfterMs: 1 }, logger)(alert);
+    webhook({ url, timeoutMs: status === 0 ? 100 : PATIENCE, retryAfterMs: 1 }, logger)(alert);
 
-    await vi.waitFor(() => expect(warnings).toHaveLength(1));
+    await vi.waitFor(() => expect(warnings).toHaveLength(1), PATIENCE);
     expect(posted).toHaveLength(2);
     expect(warnings[0]).toContain(why);
     expect(warnings[0]).not.toContain("secret");
@@ -67,7 +68,7 @@ test("a receiver that works the second time is no failure", async () => {
   const warnings: string[] = [];
   webhook({ url, retryAfterMs: 1 }, { warn: (text) => void warnings.push(text) })(alert);
 
-  await vi.waitFor(() => expect(posted).toHaveLength(2));
+  await vi.waitFor(() => expect(posted).toHaveLength(2), PATIENCE);
   expect(warnings).toEqual([]);
 });
 
