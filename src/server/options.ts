@@ -5,6 +5,7 @@ import type { Logger } from "../logger.js";
 import type { OptimizerStore } from "../storage/store.js";
 import type { Activity } from "./activity.js";
 import type { CallEngine } from "./callEngine.js";
+import type { ReportingOptions } from "./report/watch.js";
 
 export interface ServerAppOptions {
   /** Base address of Ollama. The only place that requests are ever sent to. */
@@ -29,6 +30,8 @@ export interface ServerAppOptions {
   readonly maxWaiting?: number;
   /** Milliseconds after which a call that still waits gets 503. Default 300,000. */
   readonly maxWaitMs?: number;
+  /** What reports tell beyond the request log, and where alerts go. */
+  readonly reporting?: ReportingOptions;
   /** Sent to Ollama with each request, e.g. the credentials of a proxy before it. */
   readonly upstreamHeaders?: Readonly<Record<string, string>>;
   /** Defaults to node:http. */
