@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Python clients of OpenAI and Ollama for the tests, once per machine, in an environment of their own.
-# Prints the interpreter's path. Ends with 3 where Python cannot make environments.
+# Prints the interpreter's path, or says why it cannot be had.
 set -euo pipefail
 
 openai=3.54.0
@@ -15,7 +15,7 @@ if [ ! -e "$complete" ]; then
   flock 9
 fi
 if [ ! -e "$complete" ]; then
-  python3 -c 'import venv, ensurepip' 2>/dev/null || { echo "python3 -m venv is not to be had" >&2; exit 3; }
+  python3 -c 'import venv, ensurepip' 2>/dev/null || { echo "python3 -m venv is not to be had" >&2; exit 1; }
   rm -rf "$folder"
   python3 -m venv "$folder"
   "$folder/bin/pip" install --quiet "openai==$openai" "ollama==$ollama" >&2

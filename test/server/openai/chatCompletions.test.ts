@@ -388,17 +388,18 @@ describe("a streamed chat completion", () => {
     expect(events).not.toContain("[DONE]");
   });
 
-  test("a client that leaves stops the server", async () => {
+  test.each([true, false])("a client that leaves stops the server (streamed: %s)", async (stream) => {
     await using servers = await openAiPair({ outputTokens: 100_000, chunkDelayMs: 5 });
     const { origin } = await servers.listen();
     const leave = new AbortController();
-    const reply = await fetch(origin + PATH, {
+    const left = fetch(origin + PATH, {
       method: "POST",
-      body: JSON.stringify({ model: "tiny", messages: user("Hi"), stream: true }),
+      body: JSON.stringify({ model: "tiny", messages: user("Hi"), stream }),
       signal: leave.signal,
-    });
-    await reply.body!.getReader().read();
+    }).then((reply) => reply.text());
+    await expect.poll(() => servers.ollama.state()[0]?.users, { timeout: 5_000 }).toBe(1);
     leave.abort();
+    await expect(left).rejects.toThrow(/abort/);
     await expect
       .poll(() => servers.ollama.requests.some(({ aborted }) => aborted), { timeout: 5_000 })
       .toBe(true);

@@ -2,15 +2,14 @@ import { execFile, spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
-const NO_ENVIRONMENTS = 3;
+const INSTALL_TIMEOUT_MS = 180_000;
 
-/** The interpreter that has the Python clients; null, with a word on the console, where there can be none. */
+/** The interpreter that has the Python clients, installed if need be; null, with a word on the console, where it cannot be had. */
 export function pythonClients(): string | null {
   const script = join(import.meta.dirname, "../../../../scripts/python/clients.sh");
-  const { status, stdout, stderr } = spawnSync(script, { encoding: "utf8" });
+  const { status, stdout, stderr } = spawnSync(script, { encoding: "utf8", timeout: INSTALL_TIMEOUT_MS });
   if (status === 0) return stdout.trim();
-  if (status !== NO_ENVIRONMENTS) throw new Error(`${script}: ${stderr}`);
-  console.warn(`SKIPPED: the Python clients, as ${stderr.trim()}`);
+  console.warn(`SKIPPED: the Python clients, as scripts/python/clients.sh fails: ${stderr.trim()}`);
   return null;
 }
 
