@@ -30,10 +30,14 @@ export interface CachedMark {
   readonly storedAt: string;
   /** This one counted in. */
   readonly hits: number;
-  /** How alike the prompts were; absent where they are equal. */
+  /** Of a hit by likeness: the cosine of the questions' embeddings. */
   readonly similarity?: number;
-  /** The prompt that the reply was given to; only where it is another one. */
+  /** The same times the share of words that they have in common: what the threshold is about. */
+  readonly score?: number;
+  /** The question that the reply was given to. */
   readonly source?: string;
+  /** Key of the question that was asked. */
+  readonly asked?: string;
 }
 
 /** @param tookMs when the reply does not say it itself */

@@ -1,11 +1,12 @@
 /** Exact caches: `langchain-ollama-optimizer/cache`. */
 export type { CacheBackend, CacheEntry, CacheEntryInfo, NewEntry } from "./backend.js";
 export { type CacheHit, EntryCache } from "./entryCache.js";
-export { type CallUsage, ExactCache, type ExactCacheOptions } from "./exactCache.js";
+export { ExactCache } from "./exactCache.js";
 export { type FolderBackendOptions, folderBackend } from "./folder/folderBackend.js";
 export type { CachedMark } from "./generations.js";
 export { memoryBackend } from "./memoryBackend.js";
 export type { CacheOptions, TimeToLive } from "./options.js";
 export { type PostgresBackendOptions, postgresBackend } from "./postgresBackend.js";
 export { type RedisBackendOptions, redisBackend } from "./redisBackend.js";
+export type { CallUsage, ReplyCacheOptions } from "./replyCache.js";
 export type { CacheStatistics } from "./statistics.js";

@@ -53,5 +53,7 @@ export function unseenHash(messages: readonly BaseMessage[]): string | undefined
   const isAmbiguous = messages.some((message) => ROLE_INSIDE.test(message.text));
   if (attachments.length === 0 && !isAmbiguous) return undefined;
   const lengths = isAmbiguous ? messages.map((message) => [message.type, message.text.length]) : [];
-  return createHash("sha256").update(JSON.stringify([attachments, lengths])).digest("hex");
+  return createHash("sha256")
+    .update(JSON.stringify([attachments, lengths]))
+    .digest("hex");
 }

@@ -5,7 +5,7 @@ import { ChatOllama } from "@langchain/ollama";
 import { createAgent } from "langchain";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { ExactCache, type ExactCacheOptions } from "../../src/cache/index.js";
+import { ExactCache, type ReplyCacheOptions } from "../../src/cache/index.js";
 import { memoryBackend } from "../../src/cache/memoryBackend.js";
 import type { OptimizedChatOllamaInput } from "../../src/chatModel/options.js";
 import type { Script } from "../../src/testing/index.js";
@@ -19,7 +19,7 @@ const counted = (): Script["reply"] => {
 /** Models that share one cache. */
 async function cached(
   reply: Script["reply"] = counted(),
-  options: ExactCacheOptions = {},
+  options: ReplyCacheOptions = {},
   server: Parameters<typeof bench>[1] = {},
 ) {
   const b = await bench(reply, server);
