@@ -45,10 +45,7 @@ let heardAt = 0;
 const server = new Server({
   token: {
     get: () => sessionStorage.getItem(KEPT_TOKEN),
-    set(token) {
-      if (token === null) sessionStorage.removeItem(KEPT_TOKEN);
-      else sessionStorage.setItem(KEPT_TOKEN, token);
-    },
+    set: (token) => sessionStorage.setItem(KEPT_TOKEN, token),
   },
   onEvent(data) {
     live.apply(JSON.parse(data));
@@ -150,8 +147,13 @@ function place({ title, wide, mount }) {
 
 async function start() {
   const names = /** @type {string[]} */ (await server.get("/optimization/dashboard/panels.json"));
-  const loaded = await Promise.all(names.map((name) => import(`./${name}`)));
-  const panels = loaded.map((file) => /** @type {Panel} */ (file.default));
+  const files = await Promise.allSettled(names.map((name) => import(`./${name}`)));
+  /** @type {Panel[]} */
+  const panels = [];
+  for (const file of files) {
+    if (file.status === "fulfilled") panels.push(file.value.default);
+    else console.error(file.reason);
+  }
   for (const panel of panels.sort((a, b) => a.place - b.place)) place(panel);
   server.connect();
 }
@@ -164,7 +166,11 @@ pause.addEventListener("click", () => {
   draw();
 });
 retry.addEventListener("click", () => server.connect());
-forget.addEventListener("click", () => server.use(null));
+forget.addEventListener("click", () => {
+  sessionStorage.removeItem(KEPT_TOKEN);
+  // What was shown is forgotten too.
+  location.reload();
+});
 login.addEventListener("submit", (event) => {
   event.preventDefault();
   server.use(tokenField.value);

@@ -17,7 +17,7 @@ const SILENT_MS = 40_000;
 
 /**
  * @typedef {object} ServerOptions
- * @property {{ get(): string | null, set(token: string | null): void }} token
+ * @property {{ get(): string | null, set(token: string): void }} token
  * @property {(data: string) => void} onEvent
  * @property {(state: ConnectionState) => void} onState
  * @property {typeof fetch} [fetch]
@@ -75,9 +75,9 @@ export class Server {
   }
 
   /**
-   * A token is tried at once.
+   * A token is kept, and tried at once.
    *
-   * @param {string | null} token null forgets it
+   * @param {string} token
    */
   use(token) {
     this.#options.token.set(token);
