@@ -3,21 +3,20 @@
 import { readFileSync } from "node:fs";
 import { runCommandLine } from "./commandLine.js";
 import { COMMANDS } from "./commands.js";
+import { interruption } from "./interruption.js";
 
 const { env: environment, stdout: out, stderr: err } = process;
-const stop = new AbortController();
-// Once: a second Ctrl-C ends a program whose clean-up hangs.
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
+const signal = interruption(process, (code) => process.exit(code));
 // `... | head` has read enough.
 out.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit();
   throw error;
 });
 
-const surroundings = { environment, out, err, signal: stop.signal };
+const surroundings = { environment, out, err, signal };
 process.exitCode = await runCommandLine(process.argv.slice(2), COMMANDS, version(), surroundings);
 // A call that was left behind would keep the process; output that is still being written shall get out.
-if (stop.signal.aborted) setTimeout(() => process.exit(), 500).unref();
+if (signal.aborted) setTimeout(() => process.exit(), 500).unref();
 
 function version(): string {
   const manifest: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));

@@ -34,7 +34,7 @@ onEachOllama((origin, version) => {
     const list = await findings(origin, ["--watch", "0"]);
     const text = textOf(list);
     expect(text).toContain(`Ollama ${version} answers.`);
-    expect(text).toMatch(/smollm2:latest \(\d+ MB, trained for 8,192, completion\)/);
+    expect(text).toMatch(/smollm2:latest: \d+ MB, trained for 8,192, completion\./);
     expect(text).toContain("random:latest is loaded with a window of 2,048");
     expect(list.filter(({ severity }) => severity === "error")).toEqual([]);
   });

@@ -13,31 +13,40 @@ export function calibrationFindings(
   profiles: readonly Pick<ProfileRecord, "blob" | "calibration">[],
   version: string,
 ): readonly Finding[] {
-  return models.flatMap(({ model, facts }) => {
+  const never: string[] = [];
+  const found: Finding[] = [];
+  for (const { model, facts } of models) {
     const blob = facts && blobOf(facts);
-    if (!blob || !(facts.capabilities?.includes("completion") ?? true)) return [];
+    if (!blob || !(facts.capabilities?.includes("completion") ?? true)) continue;
     const done = profiles.find((profile) => profile.blob === blob)?.calibration;
-    const remedy = `langchain-ollama-optimizer calibrate ${model.name}`;
-    if (!done) {
-      return [
-        finding(
-          "memory",
-          "note",
-          `${model.name} was never calibrated: batch and spill are decided by what calls happen to show.`,
-          remedy,
-        ),
-      ];
-    }
-    if (done.version !== version) {
-      return [
-        finding(
-          "memory",
-          "note",
-          `${model.name} was calibrated on Ollama ${done.version ?? "unknown"}, which allots memory in another way than ${version}.`,
-          remedy,
-        ),
-      ];
-    }
-    return [finding("memory", "ok", `${model.name} was calibrated on ${done.at.slice(0, 10)}.`)];
-  });
+    if (!done) never.push(model.name);
+    else found.push(outdated(model.name, done, version) ?? calibratedOn(model.name, done));
+  }
+  if (never.length > 0) {
+    found.push(
+      finding(
+        "models",
+        "note",
+        `Never calibrated: ${never.join(", ")}. Their batch and what they spill are decided by what calls happen to show.`,
+        `For one that is used much: langchain-ollama-optimizer calibrate ${never[0]}`,
+      ),
+    );
+  }
+  return found;
+}
+
+type Done = NonNullable<ProfileRecord["calibration"]>;
+
+function outdated(name: string, done: Done, version: string): Finding | null {
+  if (done.version === version) return null;
+  return finding(
+    "models",
+    "note",
+    `${name} was calibrated on Ollama ${done.version ?? "unknown"}, which allots memory in another way than ${version}.`,
+    `langchain-ollama-optimizer calibrate ${name}`,
+  );
+}
+
+function calibratedOn(name: string, { at }: Done): Finding {
+  return finding("models", "ok", `${name} was calibrated on ${at.slice(0, 10)}.`);
 }

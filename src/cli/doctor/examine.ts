@@ -14,7 +14,7 @@ import type { Memory } from "../machineMemory.js";
 import { calibrationFindings } from "./calibrated.js";
 import { clientFindings } from "./clients.js";
 import { engineFindings } from "./engine.js";
-import { type Finding, finding } from "./finding.js";
+import { type Finding, finding, TOPICS } from "./finding.js";
 import { memoryFindings } from "./memory.js";
 import { type KnownModel, loadedFindings, modelFindings } from "./models.js";
 import { type LogFacts, readLog } from "./serverLog.js";
@@ -41,11 +41,15 @@ const LOOK_MS = 250;
 /** Facts are asked for so many models; a machine with more is asked about the rest by name. */
 const MOST_MODELS = 100;
 
-/** Never rejects for a server or a store that cannot be used: that is a finding. */
+/**
+ * All findings, by topic. Never rejects for a server or a store that cannot be used: that is a finding.
+ *
+ * @throws the signal's reason
+ */
 export async function examine(examination: Examination): Promise<readonly Finding[]> {
   const { findings, profiles } = await storeHealth(examination.storeFolder);
   const server = await serverFindings(examination, profiles);
-  return [...server, ...findings];
+  return [...server, ...findings].sort((a, b) => TOPICS.indexOf(a.topic) - TOPICS.indexOf(b.topic));
 }
 
 async function serverFindings(

@@ -3,8 +3,11 @@
 /** `error`: something does not work; `warning`: it costs answers, time or memory; `note`: worth knowing. */
 export type Severity = "ok" | "note" | "warning" | "error";
 
+/** What a finding is about, in the order of a report. */
+export const TOPICS = ["server", "models", "window", "memory", "engine", "clients", "store"] as const;
+
 export interface Finding {
-  readonly topic: "server" | "models" | "window" | "memory" | "engine" | "clients" | "store";
+  readonly topic: (typeof TOPICS)[number];
   readonly severity: Severity;
   /** One sentence. */
   readonly text: string;

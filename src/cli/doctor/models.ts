@@ -22,7 +22,7 @@ export function modelFindings(models: readonly KnownModel[]): readonly Finding[]
   }
   const local = models.filter((known) => !isRemote(known));
   return [
-    finding("models", "ok", `Installed: ${models.map(described).join("; ")}.`),
+    ...models.map((known) => finding("models", "ok", `${described(known)}.`)),
     ...unreadable(models),
     ...(local.length < models.length
       ? [
@@ -39,7 +39,7 @@ export function modelFindings(models: readonly KnownModel[]): readonly Finding[]
 }
 
 function described(known: KnownModel): string {
-  if (isRemote(known)) return `${known.model.name} (cloud)`;
+  if (isRemote(known)) return `${known.model.name}, in the cloud`;
   const trained = known.facts && trainedNumCtx(known.facts);
   const capabilities = known.facts?.capabilities?.join(", ");
   const notes = [
@@ -47,7 +47,7 @@ function described(known: KnownModel): string {
     trained ? `trained for ${count(trained)}` : "trained window unknown",
     ...(capabilities ? [capabilities] : []),
   ];
-  return `${known.model.name} (${notes.join(", ")})`;
+  return `${known.model.name}: ${notes.join(", ")}`;
 }
 
 function unreadable(models: readonly KnownModel[]): Finding[] {

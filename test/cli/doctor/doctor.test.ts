@@ -57,7 +57,7 @@ test("a healthy server and store give no warning, and the exit code 0", async ()
   const { code, worst, list } = await findings({ host: ollama.origin });
   expect([code, worst]).toEqual([0, []]);
   expect(list.map(({ text }) => text).join("\n")).toMatch(
-    /Ollama 0\.34\.0 answers.*tiny:latest \(14 MB, trained for 131,072, completion, tools\)/s,
+    /Ollama 0\.34\.0 answers.*tiny:latest: 14 MB, trained for 131,072, completion, tools/s,
   );
   expect(ollama.loads).toEqual([]);
 });

@@ -176,6 +176,6 @@ test("a model that was calibrated on another version is to be measured again", (
     remedy: "langchain-ollama-optimizer calibrate m:1",
   });
   expect(calibrationFindings([model("m:1", "b")], [profile], "0.24.0")[0]!.text).toContain(
-    "never calibrated",
+    "Never calibrated: m:1.",
   );
 });
