@@ -5,7 +5,5 @@ set -euo pipefail
 for name in chromium chromium-browser google-chrome; do
   if command -v "$name" >/dev/null; then "$name" --version; exit; fi
 done
-sudo=; [ "$(id -u)" = 0 ] || sudo=sudo
-$sudo apt-get update -qq >/dev/null
-DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null
+"$(dirname "$0")/debianPackages.sh" chromium fonts-dejavu-core
 chromium --version

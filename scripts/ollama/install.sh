@@ -12,15 +12,7 @@ jobs=$(nproc)
 mkdir -p "$cache"
 say() { printf '%s %s\n' "$(date +%H:%M:%S)" "$*"; }
 
-packages() {
-  local missing=()
-  for name in "$@"; do dpkg -s "$name" >/dev/null 2>&1 || missing+=("$name"); done
-  [ ${#missing[@]} = 0 ] && return
-  local sudo=; [ "$(id -u)" = 0 ] || sudo=sudo
-  say "installing ${missing[*]}"
-  $sudo apt-get update -qq >/dev/null
-  DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq "${missing[@]}" >/dev/null
-}
+packages() { "$(dirname "${BASH_SOURCE[0]}")/../debianPackages.sh" "$@"; }
 
 # A Python environment of its own, for what comes from PyPI.
 python_env() {
