@@ -103,7 +103,7 @@ function bucket(value: number | null): number {
 
 export class Tally {
   /** Memory held, in bytes. */
-  bytes = TALLY_BYTES;
+  bytes: number = TALLY_BYTES;
   private calls = 0;
   private errors = 0;
   private promptTokens = 0;
