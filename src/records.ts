@@ -110,6 +110,15 @@ export interface RequestRecord {
     readonly cpuPercent: number;
     readonly memoryUsedBytes: number;
     readonly memoryTotalBytes: number;
+    /** Where the system tells of any. */
+    readonly gpus?: readonly {
+      readonly name: string;
+      readonly usePercent: number | null;
+      readonly memoryUsedBytes: number;
+      readonly memoryTotalBytes: number;
+      /** What it draws. */
+      readonly watts: number | null;
+    }[];
   };
   readonly doneReason: string | null;
   readonly toolCalls: number;

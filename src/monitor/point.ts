@@ -19,6 +19,9 @@ export interface Point {
   readonly cpuPercent: number | null;
   /** Used memory of the machine, in percent. */
   readonly memoryPercent: number | null;
+  /** Of all GPUs: mean use, and used memory of all their memory, in percent. */
+  readonly gpuPercent: number | null;
+  readonly gpuMemoryPercent: number | null;
   readonly modelBytes: number | null;
   /** Share of the model outside GPU memory, 0..1; null where none of it is inside (a CPU machine). */
   readonly spilledShare: number | null;
@@ -56,10 +59,26 @@ export function pointOf(request: RequestRecord, at: number, now: number): Point 
     reloadMs: request.decision?.outcome?.reloaded ? (request.loadMs ?? 0) : null,
     cpuPercent: host?.cpuPercent ?? null,
     memoryPercent: host ? (100 * host.memoryUsedBytes) / host.memoryTotalBytes : null,
+    gpuPercent: gpuUse(host?.gpus),
+    gpuMemoryPercent: gpuMemory(host?.gpus),
     modelBytes: bytes,
     spilledShare: bytes && vram ? 1 - Math.min(1, vram / bytes) : null,
     isError: request.error !== null,
   };
+}
+
+type Gpus = NonNullable<RequestRecord["host"]>["gpus"];
+
+function gpuUse(gpus: Gpus): number | null {
+  const told = gpus?.filter(({ usePercent }) => usePercent !== null) ?? [];
+  if (told.length === 0) return null;
+  return told.reduce((sum, { usePercent }) => sum + (usePercent ?? 0), 0) / told.length;
+}
+
+function gpuMemory(gpus: Gpus): number | null {
+  const total = gpus?.reduce((sum, { memoryTotalBytes }) => sum + memoryTotalBytes, 0) ?? 0;
+  if (!gpus || total === 0) return null;
+  return (100 * gpus.reduce((sum, { memoryUsedBytes }) => sum + memoryUsedBytes, 0)) / total;
 }
 
 /** Absent is possible; these are not. */

@@ -35,6 +35,9 @@ export interface MonitorFigures {
   /** The machine, while calls ran; told with all calls only. */
   readonly cpuPercent: Level | null;
   readonly memoryPercent: Level | null;
+  /** All its GPUs together. */
+  readonly gpuPercent: Level | null;
+  readonly gpuMemoryPercent: Level | null;
   /** The loaded model, in bytes; not told by template. */
   readonly modelBytes: Level | null;
   /** Share of it outside GPU memory, 0..1. */
@@ -114,6 +117,8 @@ export class Tally {
   private reload: Sum | null = null;
   private cpu: Sum | null = null;
   private memory: Sum | null = null;
+  private gpu: Sum | null = null;
+  private gpuMemory: Sum | null = null;
   private model: Sum | null = null;
   private spill: Sum | null = null;
 
@@ -135,6 +140,8 @@ export class Tally {
     if (whose === "all") {
       this.cpu = this.summed(this.cpu, point.cpuPercent);
       this.memory = this.summed(this.memory, point.memoryPercent);
+      this.gpu = this.summed(this.gpu, point.gpuPercent);
+      this.gpuMemory = this.summed(this.gpuMemory, point.gpuMemoryPercent);
     }
     const { distributions } = this;
     if (buckets.response >= 0) this.bytes += distributions.add(RESPONSE, buckets.response);
@@ -151,6 +158,8 @@ export class Tally {
     sum.reload = sum.joined(sum.reload, this.reload);
     sum.cpu = sum.joined(sum.cpu, this.cpu);
     sum.memory = sum.joined(sum.memory, this.memory);
+    sum.gpu = sum.joined(sum.gpu, this.gpu);
+    sum.gpuMemory = sum.joined(sum.gpuMemory, this.gpuMemory);
     sum.model = sum.joined(sum.model, this.model);
     sum.spill = sum.joined(sum.spill, this.spill);
     sum.bytes += this.distributions.addTo(sum.distributions);
@@ -170,6 +179,8 @@ export class Tally {
       reloadMs: this.reload?.sum ?? 0,
       cpuPercent: this.cpu?.level() ?? null,
       memoryPercent: this.memory?.level() ?? null,
+      gpuPercent: this.gpu?.level() ?? null,
+      gpuMemoryPercent: this.gpuMemory?.level() ?? null,
       modelBytes: this.model?.level() ?? null,
       spilledShare: this.spill?.level() ?? null,
     };

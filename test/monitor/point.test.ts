@@ -17,6 +17,15 @@ test("a call's speed, memory and spill are read from its record", () => {
   });
 });
 
+test("several GPUs are told of together, and what one does not tell is left out", () => {
+  const gpu = { name: "a", usePercent: 80, memoryUsedBytes: 6, memoryTotalBytes: 8, watts: 200 };
+  const gpus = [gpu, { ...gpu, usePercent: null, memoryUsedBytes: 0 }, { ...gpu, usePercent: 40 }];
+  const host = { cpuPercent: 1, memoryUsedBytes: 1, memoryTotalBytes: 2, gpus };
+
+  expect(point(call(NOON, { host }))).toMatchObject({ gpuPercent: 60, gpuMemoryPercent: 50 });
+  expect(point(call(NOON))).toMatchObject({ gpuPercent: null, gpuMemoryPercent: null });
+});
+
 test("a model on a CPU machine has no spill", () => {
   expect(point(call(NOON, { modelVramBytes: 0 }))?.spilledShare).toBeNull();
 });
