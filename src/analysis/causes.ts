@@ -1,5 +1,5 @@
 /** Why calls became slower: which part of their time grew, and what grew with it. */
-import type { Call } from "./call.js";
+import type { RequestRecord } from "../records.js";
 import { freshTokens, queueMs, spilledShare } from "./call.js";
 import type { Cause } from "./types.js";
 
@@ -81,7 +81,7 @@ function rate(ms: number | null, tokens: number | null): number {
 }
 
 /** The figures of one call. */
-export function profileOfCall({ record }: Call): Profile {
+export function profileOfRecord(record: RequestRecord): Profile {
   const { totalMs, loadMs, promptMs, outputMs, promptTokens, cachedTokens, outputTokens } = record;
   return {
     totalMs,
@@ -99,8 +99,8 @@ export function profileOfCall({ record }: Call): Profile {
 }
 
 /** Medians of what is known of some calls. */
-export function profileOf(calls: readonly Call[]): Profile {
-  const profiles = calls.map(profileOfCall);
+export function profileOf(records: readonly RequestRecord[]): Profile {
+  const profiles = records.map(profileOfRecord);
   const values = new Float64Array(profiles.length);
   const median = (name: keyof Profile): number | null => {
     let count = 0;

@@ -1,6 +1,8 @@
 /** Watches the calls of one group: response times as they are, and by token where those are known. */
+
+import type { RequestRecord } from "../records.js";
 import { type Call, freshTokens } from "./call.js";
-import { causeOf, type Profile, profileOf, profileOfCall } from "./causes.js";
+import { causeOf, type Profile, profileOf, profileOfRecord } from "./causes.js";
 import { type LevelChange, LevelWatch, type Spike, type Verdict, type Watch } from "./levelWatch.js";
 import { notEnough } from "./notEnough.js";
 import { ThreeSigma } from "./threeSigma.js";
@@ -8,8 +10,8 @@ import type { Anomaly, AnomalyMetric, Cause, Group, Measured } from "./types.js"
 import { CAUSE_WORDS, duration, groupName } from "./words.js";
 
 /** What is usual in each part of the time is worked out from so many calls, and again after so many. */
-const PROFILE_CALLS = 64;
-const PROFILE_AGE = 128;
+const PROFILE_RECORDS = 64;
+const PROFILE_AGE = 512;
 /** Evaluating a prompt token costs so much of an output token, where nothing was measured. */
 const PROMPT_WEIGHT = 0.05;
 
@@ -27,9 +29,9 @@ export interface GroupSettings {
   readonly method: "robust" | "threeSigma";
 }
 
-/** One series of a group: what watches it, and its last calls with their values, oldest first. */
+/** One series of a group: what watches it, and its last records with their values, oldest first. */
 class Series {
-  calls: Call[] = [];
+  records: RequestRecord[] = [];
   values: number[] = [];
 
   constructor(
@@ -38,23 +40,23 @@ class Series {
     private readonly window: number,
   ) {}
 
-  push(call: Call, value: number): Verdict | null {
-    if (this.calls.length === 2 * this.window) {
-      this.calls = this.calls.slice(-this.window);
+  push(record: RequestRecord, value: number): Verdict | null {
+    if (this.records.length === 2 * this.window) {
+      this.records = this.records.slice(-this.window);
       this.values = this.values.slice(-this.window);
     }
-    this.calls.push(call);
+    this.records.push(record);
     this.values.push(value);
     return this.watch.push(value);
   }
 
-  /** Begins anew with the last `run` calls. */
-  restart(run: number): void {
-    const [calls, values] = [this.calls.slice(-run), this.values.slice(-run)];
+  /** Begins anew with the records from this place on. */
+  restart(from: number): void {
+    const [records, values] = [this.records.slice(from), this.values.slice(from)];
     this.watch.clear();
-    this.calls = [];
+    this.records = [];
     this.values = [];
-    for (const [index, call] of calls.entries()) this.push(call, values[index]!);
+    for (const [index, record] of records.entries()) this.push(record, values[index]!);
   }
 }
 
@@ -64,6 +66,8 @@ export class GroupWatch {
   private usual: Profile | null = null;
   private usualAge = 0;
   private promptWeight: number | null = null;
+  private readonly place: string;
+  private readonly name: string;
   calls = 0;
 
   constructor(
@@ -73,6 +77,8 @@ export class GroupWatch {
     const { window, minimum, method } = settings;
     const watch = (): Watch =>
       method === "robust" ? new LevelWatch(window, minimum) : new ThreeSigma(window, minimum);
+    this.place = JSON.stringify([group.serverId, group.model, group.templateId]);
+    this.name = groupName(group);
     this.responses = new Series("responseMs", watch(), window);
     this.perToken = new Series("msPerToken", watch(), window);
   }
@@ -85,61 +91,69 @@ export class GroupWatch {
   }
 
   /** Takes in the next call, in order of time. A failed call has no duration of its own. */
-  take(call: Call): readonly Anomaly[] {
+  take({ record }: Call): readonly Anomaly[] {
     this.calls++;
     this.usualAge++;
-    const { record } = call;
     if (record.error !== null || record.totalMs === null || record.totalMs <= 0) return NOTHING;
-    const verdict = this.responses.push(call, record.totalMs);
-    const tokenVerdict = this.takePerToken(call);
+    const verdict = this.responses.push(record, record.totalMs);
+    const tokenVerdict = this.takePerToken(record);
     if (verdict === null && tokenVerdict === null) return NOTHING;
-    const found = new Map<string, Anomaly>();
+    return this.anomaliesOf(verdict, tokenVerdict);
+  }
+
+  private anomaliesOf(verdict: Verdict | null, tokenVerdict: Verdict | null): Anomaly[] {
+    const found: Anomaly[] = [];
+    const seen = new Set<RequestRecord>();
     for (const [series, each] of [
       [this.responses, verdict],
       [this.perToken, tokenVerdict],
     ] as const) {
       for (const spike of each?.spikes ?? []) {
-        const anomaly = this.spike(series, spike);
+        const record = series.records.at(-1 - spike.back)!;
         // A call that is slow both as it is and by token is one finding.
-        if (!found.has(anomaly.requestId!)) found.set(anomaly.requestId!, anomaly);
+        if (seen.has(record)) continue;
+        seen.add(record);
+        found.push(this.spike(series, record, spike));
       }
     }
-    const changed = verdict?.change ? this.responses : tokenVerdict?.change ? this.perToken : null;
+    const changed = verdict?.change ? this.responses : this.perToken;
     const change = verdict?.change ?? tokenVerdict?.change;
-    return changed && change ? [...found.values(), this.change(changed, change)] : [...found.values()];
+    if (change) found.push(this.change(changed, change));
+    return found;
   }
 
   /** Working time by token. What a prompt token weighs is settled once, or slower prompts would hide themselves. */
-  private takePerToken(call: Call): Verdict | null {
-    if (this.promptWeight !== null) return this.pushPerToken(call, this.promptWeight);
-    const { calls } = this.responses;
-    if (calls.length < this.settings.minimum) return null;
-    const weight = promptWeight(calls);
+  private takePerToken(record: RequestRecord): Verdict | null {
+    if (this.promptWeight !== null) return this.pushPerToken(record, this.promptWeight);
+    const { records } = this.responses;
+    if (records.length < this.settings.minimum) return null;
+    const weight = promptWeight(records);
     this.promptWeight = weight;
-    return calls.map((each) => this.pushPerToken(each, weight)).at(-1) ?? null;
+    return records.map((each) => this.pushPerToken(each, weight)).at(-1) ?? null;
   }
 
-  private pushPerToken(call: Call, weight: number): Verdict | null {
-    const { totalMs, loadMs, outputTokens } = call.record;
-    const fresh = freshTokens(call.record);
+  private pushPerToken(record: RequestRecord, weight: number): Verdict | null {
+    const { totalMs, loadMs, outputTokens } = record;
+    const fresh = freshTokens(record);
     if (outputTokens === null || fresh === null) return null;
     const tokens = outputTokens + weight * fresh;
     const ms = totalMs! - (loadMs ?? 0);
-    return tokens > 0 && ms > 0 ? this.perToken.push(call, ms / tokens) : null;
+    return tokens > 0 && ms > 0 ? this.perToken.push(record, ms / tokens) : null;
   }
 
-  private spike(series: Series, { back, z, expected }: Spike): Anomaly {
-    const call = series.calls[series.calls.length - 1 - back]!;
-    const { record } = call;
-    const found = series.values[series.values.length - 1 - back]!;
+  private spike(series: Series, record: RequestRecord, { back, z, expected }: Spike): Anomaly {
+    const found = series.values.at(-1 - back)!;
     if (this.usual === null || this.usualAge >= PROFILE_AGE) {
-      this.usual = profileOf(this.responses.calls.slice(-PROFILE_CALLS));
+      this.usual = profileOf(this.responses.records.slice(-PROFILE_RECORDS));
       this.usualAge = 0;
     }
-    const cause = causeOf(this.usual, profileOfCall(call));
+    const cause = causeOf(this.usual, profileOfRecord(record));
     const took = series.metric === "responseMs" ? "took" : "took, by token,";
     return {
-      ...this.place("spike", series.metric, cause),
+      key: `spike ${cause} ${this.place}`,
+      kind: "spike",
+      metric: series.metric,
+      group: this.group,
       at: record.at,
       noticedAt: record.at,
       requestId: record.id,
@@ -149,32 +163,33 @@ export class GroupWatch {
       direction: "worse",
       score: z,
       cause,
-      text: `A call of ${groupName(this.group)} ${took} ${duration(found)} where ${duration(expected)} is usual${because(cause)}.`,
+      text: `A call of ${this.name} ${took} ${duration(found)} where ${duration(expected)} is usual${because(cause)}.`,
     };
   }
 
   private change(series: Series, { run, side, score }: LevelChange): Anomaly {
     const { window } = this.settings;
-    const last = series.calls.at(-1)!.record;
-    const first = series.calls.at(-run)!;
+    const last = series.records.at(-1)!;
+    const first = series.records.at(-run)!;
     const expected = median(series.values.slice(-run - window, -run));
     const found = median(series.values.slice(-run));
-    const calls = this.responses.calls;
-    const began = Math.max(0, calls.indexOf(first));
-    const before = profileOf(calls.slice(Math.max(0, began - window), began));
-    const cause = side > 0 ? causeOf(before, profileOf(calls.slice(began))) : null;
+    const { records } = this.responses;
+    const began = Math.max(0, records.indexOf(first));
+    const before = profileOf(records.slice(Math.max(0, began - window), began));
+    const cause = side > 0 ? causeOf(before, profileOf(records.slice(began))) : null;
     // What comes next is compared with the new level.
-    this.responses.restart(calls.length - began);
-    this.perToken.restart(
-      series === this.perToken ? run : this.perToken.calls.filter(({ at }) => at >= first.at).length,
-    );
+    this.responses.restart(began);
+    const isAfter = new Set(records.slice(began));
+    const beganPerToken = this.perToken.records.findIndex((record) => isAfter.has(record));
+    this.perToken.restart(beganPerToken < 0 ? this.perToken.records.length : beganPerToken);
     this.usual = null;
     const direction = side > 0 ? "worse" : "better";
-    const place = this.place("change", series.metric, cause);
     return {
-      ...place,
-      key: `${place.key} ${direction}`,
-      at: first.record.at,
+      key: `change ${direction} ${cause} ${this.place}`,
+      kind: "change",
+      metric: series.metric,
+      group: this.group,
+      at: first.at,
       noticedAt: last.at,
       requestId: last.id,
       expected,
@@ -183,21 +198,7 @@ export class GroupWatch {
       direction,
       score,
       cause,
-      text: `The ${METRIC_WORDS[series.metric]} of ${groupName(this.group)} went from ${duration(expected)} to ${duration(found)} at ${first.record.at}${because(cause)}.`,
-    };
-  }
-
-  private place(
-    kind: "spike" | "change",
-    metric: Metric,
-    cause: Cause | null,
-  ): Pick<Anomaly, "key" | "kind" | "metric" | "group"> {
-    const { serverId, model, templateId } = this.group;
-    return {
-      key: JSON.stringify([kind, cause, serverId, model, templateId]),
-      kind,
-      metric,
-      group: this.group,
+      text: `The ${METRIC_WORDS[series.metric]} of ${this.name} went from ${duration(expected)} to ${duration(found)} at ${first.at}${because(cause)}.`,
     };
   }
 }
@@ -207,9 +208,9 @@ function because(cause: Cause | null): string {
 }
 
 /** What a prompt token costs against one of output, by the time both took. */
-function promptWeight(calls: readonly Call[]): number {
+function promptWeight(records: readonly RequestRecord[]): number {
   let [promptMs, fresh, outputMs, output] = [0, 0, 0, 0];
-  for (const { record } of calls) {
+  for (const record of records) {
     if (record.promptMs === null || record.outputMs === null) continue;
     promptMs += record.promptMs;
     fresh += freshTokens(record) ?? 0;

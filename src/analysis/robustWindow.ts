@@ -3,7 +3,7 @@
 /** MAD x 1.4826 estimates the standard deviation of normal values (Rousseeuw and Croux 1993). */
 const MAD_TO_SIGMA = 1.4826;
 /** The spread is worked out again when one value in so many is new. */
-const SPREAD_AGE = 32;
+const SPREAD_AGE = 16;
 /** Most templates are rare: their windows stay small. */
 const FIRST_CAPACITY = 32;
 

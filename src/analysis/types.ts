@@ -104,7 +104,7 @@ export interface AnomalyOptions {
    * above the mean of the window, on plain scale, as the classic rule has it. @default "robust"
    */
   readonly method?: "robust" | "threeSigma";
-  /** Calls of a group that make its baseline. @default 256 */
+  /** Calls of a group that make its baseline: all of them until there are so many, then every second. @default 256 */
   readonly window?: number;
   /** Calls of a group before anything is judged. @default 40 */
   readonly minimum?: number;
