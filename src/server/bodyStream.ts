@@ -49,6 +49,6 @@ export function bodyStream(parts: AsyncIterable<Uint8Array>, upstream: AbortCont
   return stream;
 }
 
-function clientLeft(): DOMException {
+export function clientLeft(): DOMException {
   return new DOMException("The client left", "AbortError");
 }

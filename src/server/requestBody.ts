@@ -1,5 +1,6 @@
 /** Reads a request's body up to a limit, and not at a drip. */
 import { OptimizerError } from "../errors.js";
+import { clientLeft } from "./bodyStream.js";
 
 /** A body may be slow for so long; then it has to have come at this rate on average. */
 const GRACE_MS = 30_000;
@@ -18,7 +19,8 @@ export async function readRequestBody(request: Request, limit: number): Promise<
 }
 
 /**
- * The body as it comes; errors as {@link readRequestBody}. Leaving early cancels it.
+ * The body as it comes; errors as {@link readRequestBody}, and an AbortError when its client leaves. Leaving early
+ * cancels it.
  *
  * @param limit bytes
  * @param now milliseconds
@@ -29,15 +31,24 @@ export async function* partsOf(
   now: () => number = () => performance.now(),
 ): AsyncGenerator<Uint8Array> {
   if (Number(request.headers.get("content-length") ?? 0) > limit) throw tooLarge(limit);
-  if (!request.body) return;
   const began = now();
   let bytes = 0;
-  for await (const part of request.body as unknown as AsyncIterable<Uint8Array>) {
+  for await (const part of arriving(request)) {
     bytes += part.byteLength;
     if (bytes > limit) throw tooLarge(limit);
     const elapsed = now() - began;
     if (elapsed > GRACE_MS && bytes < elapsed * LEAST_BYTES_PER_MS) throw tooSlow();
     yield part;
+  }
+}
+
+async function* arriving({ body }: Request): AsyncGenerator<Uint8Array> {
+  if (!body) return;
+  try {
+    yield* body as unknown as AsyncIterable<Uint8Array>;
+  } catch {
+    // Nothing else ends a body early.
+    throw clientLeft();
   }
 }
 

@@ -184,6 +184,19 @@ describe("clients that stall", () => {
     expect((await fetch(`${origin}/api/version`)).status).toBe(200);
   });
 
+  test("one that leaves in the middle of its request is no failure of the server", async () => {
+    await using servers = await pair();
+    const { origin } = await servers.listen();
+    const socket = connect(portOf(origin), "127.0.0.1");
+    const head = "POST /api/chat HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n";
+    await new Promise((resolve) => socket.write(`${head}{"model"`, resolve));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    socket.destroy();
+    await closed(socket);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(servers.warnings).toEqual([]);
+  });
+
   test("a body that drips is given up", async () => {
     let time = 0;
     const drops = new ReadableStream<Uint8Array>({
