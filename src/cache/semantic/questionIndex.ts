@@ -54,8 +54,8 @@ export class QuestionIndex {
     const found: Candidate[] = [];
     for (const questions of scopes) {
       for (const indexed of questions?.values() ?? []) {
-        // Of another embedding model.
-        if (indexed.vector.length !== vector.length) continue;
+        // Of another embedding model, or none.
+        if (vector.length === 0 || indexed.vector.length !== vector.length) continue;
         const similarity = dotProduct(indexed.vector, vector);
         if (similarity >= atLeast) found.push({ indexed, similarity });
       }

@@ -62,8 +62,14 @@ const EMBEDDING_MS = 10_000;
 const CANDIDATES = 8;
 /** Below this a pair says nothing about thresholds. */
 const LEAST_SIMILARITY = 0.3;
+/** Models of embeddings read some 256 tokens and leave out the rest: longer questions hit by equality alone. */
+const MOST_CHARACTERS = 1_000;
+/** Compared with none. */
+const NO_VECTOR = new Float32Array(0);
 /** Calls under way whose embedding waits for their reply. */
 const MAX_PENDING = 1_000;
+/** Wrong hits that are remembered one by one. */
+const MAX_REFUSED = 10_000;
 
 /** A call under way. */
 interface Pending {
@@ -187,7 +193,7 @@ export class SemanticCache extends ReplyCache {
   async rate(mark: unknown, isRight: boolean): Promise<LearnedThreshold> {
     const { score, asked, key } = (mark ?? {}) as Partial<CachedMark>;
     if (score === undefined || asked === undefined || key === undefined) return this.learned;
-    if (!isRight) this.#refused.add(`${asked} ${key}`);
+    if (!isRight) this.#refuse(asked, key);
     await this.#remember([{ score, isRight }]);
     return this.learned;
   }
@@ -199,11 +205,11 @@ export class SemanticCache extends ReplyCache {
    * @throws what the embeddings throw
    */
   async explain(prompt: string, llmKey?: string): Promise<Explanation> {
+    await this.#refresh();
     const { learned } = this;
     const asked = askedIn(prompt);
     if (!asked)
       return { isHit: false, reason: "The prompt does not end with a question.", learned, candidates: [] };
-    await this.#refresh();
     const scope = llmKey === undefined ? undefined : this.#scopeOf(asked.before, llmKey);
     const vector = normalized(await this.#embeddings.embedQuery(asked.question));
     const candidates = this.#index.nearest(vector, scope, LEAST_SIMILARITY, CANDIDATES).map((candidate) => ({
@@ -237,11 +243,17 @@ export class SemanticCache extends ReplyCache {
     return shortHash(before, llmKey, this.#tenant, this.#embeddingsName);
   }
 
+  #refuse(asked: string, key: string): void {
+    this.#refused.add(`${asked} ${key}`);
+    if (this.#refused.size > MAX_REFUSED) this.#refused.delete(this.#refused.keys().next().value!);
+  }
+
   #isRefused(asked: string, key: string): boolean {
     return this.#refused.has(`${asked} ${key}`);
   }
 
   async #embed(text: string): Promise<Float32Array | null> {
+    if (text.length > MOST_CHARACTERS) return NO_VECTOR;
     const vector = await this.#embedder.run(() => this.#embeddings.embedQuery(text), null, EMBEDDING_MS);
     return vector && normalized(vector);
   }
@@ -318,14 +330,17 @@ export class SemanticCache extends ReplyCache {
       const present = new Set<string>();
       for await (const { key } of backend.entries()) {
         present.add(key);
-        const isNew = key.startsWith(ENTRIES)
-          ? !this.#index.has(key)
-          : key.startsWith(FEEDBACK) && !this.#hasFeedback;
-        if (isNew) this.#take(key, (await backend.get(key))?.value ?? "");
+        if (this.#isNews(key)) this.#take(key, (await backend.get(key))?.value ?? "");
       }
       for (const key of [...this.#index.keys()]) if (!present.has(key)) this.#index.delete(key);
       this.#hasFeedback = true;
     }, undefined);
+  }
+
+  /** Questions that are not known yet; what other programs have judged, once. */
+  #isNews(key: string): boolean {
+    if (key.startsWith(ENTRIES)) return !this.#index.has(key);
+    return key.startsWith(FEEDBACK) && key !== this.#feedbackKey && !this.#hasFeedback;
   }
 
   /** What cannot be read is not there. */

@@ -30,10 +30,13 @@ const PHRASES: readonly (readonly [RegExp, string])[] = [
 export function wordsIn(text: string): readonly Word[] {
   let plain = text.normalize("NFKC").replace(/[‘’]/g, "'");
   for (const [pattern, expanded] of PHRASES) plain = plain.replace(pattern, expanded);
+  let end = 0;
   return [...plain.matchAll(WORD)].map((match) => {
-    const written = match[0].replace(/'s?$|'s$/i, "");
-    const before = plain.slice(0, match.index).trimEnd();
-    return { text: written.toLowerCase(), written, isFirst: before === "" || /[.!?:]$/.test(before) };
+    const between = plain.slice(end, match.index);
+    const isFirst = end === 0 || /[.!?:]\s|\n/.test(between);
+    end = match.index + match[0].length;
+    const written = match[0].replace(/'s?$/i, "");
+    return { text: written.toLowerCase(), written, isFirst };
   });
 }
 

@@ -1,9 +1,11 @@
 /** What the semantic cache reaches with real embeddings (MiniLM on Ollama 0.34.0, recorded; see record.mjs). */
 import { describe, expect, test } from "vitest";
+import { recordedEmbeddings } from "../../fixtures/paraphrases/embeddings.mjs";
+import { pairsOf, readQuestions } from "../../fixtures/paraphrases/questions.mjs";
 import { bestFixedRecall, comparedPairs, halves, heldOut } from "./paraphrases.js";
 
 const BOUNDS = [0.005, 0.01, 0.02, 0.05];
-const pairs = comparedPairs();
+const pairs = comparedPairs(readQuestions().flatMap(pairsOf), recordedEmbeddings());
 const [seen, unseen] = halves(pairs, 1);
 
 test("the set is large, and most of it is hard", () => {

@@ -5,26 +5,25 @@ import {
   type LearnedThreshold,
   learnThreshold,
 } from "../../../src/cache/semantic/index.js";
-import { recordedEmbeddings } from "../../fixtures/paraphrases/embeddings.mjs";
-import { type Pair, pairsOf, readQuestions } from "../../fixtures/paraphrases/questions.mjs";
+import type { Pair } from "../../fixtures/paraphrases/questions.mjs";
 
 export type ComparedPair = Pair & Comparison;
 
-export function comparedPairs(): ComparedPair[] {
-  const vectors = recordedEmbeddings();
-  return readQuestions()
-    .flatMap(pairsOf)
-    .map((pair) => {
-      const [a, b] = [vectors.get(pair.a)!, vectors.get(pair.b)!];
-      return {
-        ...pair,
-        ...compare(
-          pair.a,
-          pair.b,
-          a.reduce((sum, value, at) => sum + value * b[at]!, 0),
-        ),
-      };
-    });
+export function comparedPairs(
+  pairs: readonly Pair[],
+  vectors: ReadonlyMap<string, readonly number[]>,
+): ComparedPair[] {
+  return pairs.map((pair) => {
+    const [a, b] = [vectors.get(pair.a)!, vectors.get(pair.b)!];
+    return {
+      ...pair,
+      ...compare(
+        pair.a,
+        pair.b,
+        a.reduce((sum, value, at) => sum + value * b[at]!, 0),
+      ),
+    };
+  });
 }
 
 /** What a threshold learned on some pairs does on others. */

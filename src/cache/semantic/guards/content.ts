@@ -24,6 +24,9 @@ export function contentOf(words: readonly Word[]): readonly string[] {
     .map(({ text }) => meaningOf(text));
 }
 
+/** In a long text one word changes as much as in a short one. */
+const MOST_WORDS = 16;
+
 /** Words of each text that the other one lacks. */
 export interface Unmatched {
   readonly onlyA: readonly string[];
@@ -39,6 +42,6 @@ export function unmatched(a: readonly Word[], b: readonly Word[]): Unmatched {
   const [inA, inB] = [new Set(contentOf(a)), new Set(contentOf(b))];
   const onlyA = [...inA].filter((word) => !inB.has(word));
   const onlyB = [...inB].filter((word) => !inA.has(word));
-  const all = inA.size + inB.size;
-  return { onlyA, onlyB, share: all === 0 ? 0 : (onlyA.length + onlyB.length) / all };
+  const all = Math.min(inA.size + inB.size, MOST_WORDS);
+  return { onlyA, onlyB, share: all === 0 ? 0 : Math.min(1, (onlyA.length + onlyB.length) / all) };
 }
