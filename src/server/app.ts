@@ -13,7 +13,7 @@ import { addDashboard } from "./dashboard/dashboard.js";
 import { type Failure, failureOf, isAbort, nameOfFailure } from "./failure.js";
 import { hasToken, isTrustedHost, isTrustedOrigin } from "./guard.js";
 import { addOllamaRoutes } from "./ollamaRoutes.js";
-import { isOpenAiPath, openAiFailure, WRONG_KEY } from "./openai/failure.js";
+import { FORBIDDEN, isOpenAiPath, openAiFailure, WRONG_KEY } from "./openai/failure.js";
 import { addOpenAiRoutes } from "./openai/routes.js";
 import { addOptimizationRoutes } from "./optimizationRoutes.js";
 import {
@@ -45,7 +45,7 @@ export function createServerApp(options: ServerAppOptions): Hono {
 
   app.use(async ({ req }, next) => {
     const host = req.header("host") ?? new URL(req.url).host;
-    if (!isTrustedHost(host, hosts)) return refused(403, "this host name is not allowed");
+    if (!isTrustedHost(host, hosts)) return forbidden(req.path, "this host name is not allowed");
     await next();
     return undefined;
   });
@@ -56,7 +56,7 @@ export function createServerApp(options: ServerAppOptions): Hono {
 
   app.use(async (asked, next) => {
     if (!isTrustedOrigin(asked.req.header("origin"), hosts))
-      return refused(403, "this origin is not allowed");
+      return forbidden(asked.req.path, "this origin is not allowed");
     if (options.token !== undefined && !hasToken(asked.req.header("authorization"), options.token)) {
       const error = isOpenAiPath(asked.req.path) ? WRONG_KEY : "the token is missing or wrong";
       return refused(401, error, { "www-authenticate": "Bearer" });
@@ -135,6 +135,10 @@ async function answers({ origin, headers, transport }: ServerContext): Promise<b
   } catch {
     return false;
   }
+}
+
+function forbidden(path: string, message: string): Response {
+  return refused(403, isOpenAiPath(path) ? { ...FORBIDDEN, message } : message);
 }
 
 function refused(status: number, error: unknown, headers: Record<string, string> = {}): Response {

@@ -18,6 +18,22 @@ describe("who may ask", () => {
       expect(await status(host)).toBe(200);
   });
 
+  test("programs of OpenAI's API are refused in its own form", async () => {
+    await using servers = await pair();
+    for (const header of [{ host: "evil.example" }, { origin: "https://evil.example" }]) {
+      const reply = await servers.app.request("/v1/models", { headers: header as Record<string, string> });
+      expect(reply.status).toBe(403);
+      expect(await reply.json()).toEqual({
+        error: {
+          message: expect.stringContaining("not allowed"),
+          type: "request_forbidden",
+          param: null,
+          code: "forbidden",
+        },
+      });
+    }
+  });
+
   test("a page from elsewhere is refused before its call costs anything", async () => {
     await using servers = await pair();
     const call = { model: "tiny", messages: user("hello") };

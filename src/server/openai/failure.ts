@@ -18,6 +18,13 @@ export const WRONG_KEY: ErrorObject = {
   code: "invalid_api_key",
 };
 
+/** A Host or an Origin that may not ask. Type as OpenAI's 403 for countries has it. */
+export const FORBIDDEN: Omit<ErrorObject, "message"> = {
+  type: "request_forbidden",
+  param: null,
+  code: "forbidden",
+};
+
 /** Codes that OpenAI's clients branch on; every other code of ours is passed on in lower case. */
 const CODES: Readonly<Record<string, string>> = {
   CONTEXT_OVERFLOW: "context_length_exceeded",
