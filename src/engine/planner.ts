@@ -94,6 +94,7 @@ export class Planner {
         explicit,
         extendsEarlierCall: this.conversations.extendsEarlier(slotId, messages),
         optimize: true,
+        ...(call.reservesNumPredict === false && { outputLimit: numPredictOf(call) }),
         templateConfidence: match?.confidence ?? 0,
       };
       const turn = call.admit?.({
@@ -144,10 +145,10 @@ export class Planner {
     statisticsIds: readonly string[],
     configuration: Configuration,
   ): OutputReserve {
-    const { num_predict: numPredict } = call.body.options ?? {};
     return outputReserve(
       {
-        numPredict: typeof numPredict === "number" ? numPredict : undefined,
+        numPredict: numPredictOf(call),
+        isMereLimit: call.reservesNumPredict === false,
         requested: call.reserve,
         templateP99: this.templates.outputTokens(statisticsIds.filter((id) => this.reserveRule.mayApply(id)))
           ?.p99,
@@ -313,6 +314,12 @@ export class Planner {
   close(): void {
     this.watches.clear();
   }
+}
+
+/** Tokens; undefined where the call sets no limit. */
+function numPredictOf({ body }: EngineCall): number | undefined {
+  const { num_predict: numPredict } = body.options ?? {};
+  return typeof numPredict === "number" && numPredict > 0 ? numPredict : undefined;
 }
 
 function addressOf({ origin, headers, transport }: Where): ServerAddress {

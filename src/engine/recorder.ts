@@ -216,12 +216,14 @@ function inputTokens(text: string): number {
   return Math.ceil((Buffer.byteLength(head) * text.length) / Math.max(1, head.length) / 4);
 }
 
-function quality({ call, basis }: Plan, observer: ReplyObserver, planner: Planner): number {
+function quality({ call, basis, decision }: Plan, observer: ReplyObserver, planner: Planner): number {
   const { num_predict: numPredict } = call.body.options ?? {};
   return replyQuality({
     text: observer.text,
     doneReason: observer.final?.done_reason ?? null,
-    hasUserLimit: typeof numPredict === "number" && numPredict > 0,
+    // Not the user's where the window had less room than that.
+    hasUserLimit:
+      typeof numPredict === "number" && numPredict > 0 && (decision.numPredict ?? numPredict) >= numPredict,
     expectsJson: Boolean(call.body.format) && !observer.isTail,
     outputTokens: observer.final?.eval_count ?? null,
     toolCalls: observer.toolCalls,

@@ -4,7 +4,7 @@ import type { WireChunk } from "../backend/wire.js";
 import { type AfterReply, afterReply, type Reply } from "../optimizer/afterReply.js";
 import type { Configuration } from "../optimizer/configuration.js";
 import { type CallFacts, type Decided, decide } from "../optimizer/decide.js";
-import { conflicts } from "../optimizer/explicitOptions.js";
+import { conflicts, sameOptions } from "../optimizer/explicitOptions.js";
 import { histogramOf, quantile } from "../optimizer/histogram.js";
 import { needsCount } from "../optimizer/needsCount.js";
 import { profileChange, profileId, slotFromProfile, withProfile } from "../optimizer/profile.js";
@@ -37,6 +37,8 @@ interface Slot {
   /** The name by which it was asked for last. */
   model: string;
   running: number;
+  /** Of the reload that went out last. */
+  sentSince: number | null;
   /** Calls that were seen and are not decided yet: their prompts are being counted. */
   undecided: number;
   /** Called when the last of them is. */
@@ -74,6 +76,7 @@ export class Slots {
         state: slotFromProfile(identity, this.store.get("profiles", id)),
         model: model.name,
         running: 0,
+        sentSince: null,
         undecided: 0,
         waiting: [],
         observedAt: 0,
@@ -135,12 +138,16 @@ export class Slots {
         });
   }
 
-  /** Whether a call that was decided now would have a loaded model loaded anew. A reload on its way takes along whom it can. */
+  /**
+   * Whether a call that was decided now would have a loaded model loaded anew. A reload takes along whom it can until
+   * it goes out, and then those whom its window suits.
+   */
   wouldReload(id: string, facts: CallFacts, configuration: Configuration): boolean {
-    const { state } = this.of(id);
+    const { state, sentSince } = this.of(id);
     const { pending } = state;
     const isFree = facts.explicit.num_ctx === undefined;
-    if (pending && isFree && !conflicts(facts.explicit, pending.options)) return false;
+    const isOpen = pending !== null && pending.since !== sentSince;
+    if (isOpen && isFree && !conflicts(facts.explicit, pending.options)) return false;
     if (expectedRunner(state).numCtx === null) return false;
     const decided = decide(state, facts, configuration, steadyNow());
     return !decided.overflow && isReloading(decided);
@@ -157,11 +164,13 @@ export class Slots {
   /** The decision as it goes out now: with the target that concurrent calls raised meanwhile. */
   atSending(id: string, facts: CallFacts, decided: Decided): Decided {
     const slot = this.of(id);
-    const sent = atSending(slot.state, decided, facts.explicit);
+    const sent = atSending(slot.state, decided, facts.explicit, facts.outputLimit);
     if (sent !== decided) {
       slot.state = afterFailure(slot.state, decided);
       slot.state = afterDecision(slot.state, sent, steadyNow());
     }
+    const { pending } = slot.state;
+    if (pending && sameOptions(pending.options, sent.options)) slot.sentSince = pending.since;
     return sent;
   }
 

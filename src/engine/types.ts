@@ -27,6 +27,11 @@ export interface EngineCall {
   readonly runId?: string;
   readonly tags?: readonly string[];
   readonly owner?: string;
+  /**
+   * False: `num_predict` only limits the reply, as OpenAI's `max_tokens` does, and room is kept for what replies are
+   * known to need. Default true: all of it is kept free.
+   */
+  readonly reservesNumPredict?: boolean;
   /** Output reserve in tokens that the user asked for (`/opt reserve=`). */
   readonly reserve?: number;
   /** Template id that the user named (`/opt template=`). */

@@ -15,6 +15,8 @@ export interface CallFacts {
   /** null when nothing could be counted or bounded. */
   readonly prompt: PromptSize | null;
   readonly reserve: OutputReserve;
+  /** The reply may have no more tokens than this, though less room may be kept for it. */
+  readonly outputLimit?: number;
   /** What the user set for this call or instance, checked. Its `num_ctx` wins always and is never grown. */
   readonly explicit: RunnerOptions;
   /** The messages extend an earlier call's. */

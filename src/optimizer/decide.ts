@@ -187,7 +187,8 @@ function predictable(facts: CallFacts, prompt: PromptSize, window: number): numb
   const isExact = prompt.source === "exact";
   if (facts.reserve.source === "numPredict")
     return isExact ? Math.min(facts.reserve.tokens, room) : facts.reserve.tokens;
-  return isExact ? room : Math.max(room, Math.min(facts.reserve.tokens, window >> 1));
+  const most = isExact ? room : Math.max(room, Math.min(facts.reserve.tokens, window >> 1));
+  return Math.min(most, facts.outputLimit ?? Number.POSITIVE_INFINITY);
 }
 
 const COUNT_CONFIDENCE = { exact: 1, bound: 0.9, estimate: 0.8 } as const;

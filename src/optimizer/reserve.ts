@@ -10,6 +10,8 @@ export interface OutputReserve {
 export interface ReserveInputs {
   /** What the user set; 0 and below count as unset (Ollama: -1 is "no limit"). */
   readonly numPredict?: number | undefined;
+  /** `numPredict` is the most that a reply may have, which says little about what it needs. */
+  readonly isMereLimit?: boolean;
   /** What the user asked to keep free (`/opt reserve=`). */
   readonly requested?: number | undefined;
   /** 99th percentile of the template's output tokens, thinking included, censored samples left out. */
@@ -23,6 +25,9 @@ export interface ReserveInputs {
 /**
  * Output reserve of a call: `numPredict` if set, else the template's p99, else the model's, else a default.
  *
+ * A mere limit is kept free only where it is the smaller one: programs send 4,096 to 16,384 with questions whose
+ * answers have 200.
+ *
  * @returns whole tokens
  * @example outputReserve({ thinks: false }, DEFAULT_CONFIGURATION) // { tokens: 1024, source: "default" }
  */
@@ -31,9 +36,18 @@ export function outputReserve(
   config: Pick<Configuration, "outputReserve" | "thinkingReserve" | "bufferMultiplier">,
 ): OutputReserve {
   if (inputs.isEmbedding) return { tokens: 0, source: "none" };
-  if (inputs.numPredict !== undefined && inputs.numPredict > 0) {
-    return { tokens: Math.ceil(inputs.numPredict), source: "numPredict" };
-  }
+  const { numPredict } = inputs;
+  if (numPredict === undefined || numPredict <= 0) return expectedOutput(inputs, config);
+  const whole: OutputReserve = { tokens: Math.ceil(numPredict), source: "numPredict" };
+  if (!inputs.isMereLimit) return whole;
+  const expected = expectedOutput(inputs, config);
+  return whole.tokens <= expected.tokens ? whole : expected;
+}
+
+function expectedOutput(
+  inputs: ReserveInputs,
+  config: Pick<Configuration, "outputReserve" | "thinkingReserve" | "bufferMultiplier">,
+): OutputReserve {
   if (inputs.requested !== undefined && inputs.requested > 0) {
     return { tokens: Math.ceil(inputs.requested), source: "requested" };
   }

@@ -91,8 +91,14 @@ export function afterDecision(slot: SlotState, decided: Decided, now: number): S
  * with them. So a cold burst loads once, with its largest need. Windows that the user set stay.
  *
  * @param explicit what the user set for this call
+ * @param outputLimit tokens that the reply may have at most
  */
-export function atSending(slot: SlotState, decided: Decided, explicit: RunnerOptions): Decided {
+export function atSending(
+  slot: SlotState,
+  decided: Decided,
+  explicit: RunnerOptions,
+  outputLimit: number = Number.POSITIVE_INFINITY,
+): Decided {
   const target = slot.pending?.options;
   const sent = decided.options.num_ctx;
   if (!target?.num_ctx || decided.action === "pass" || sent === undefined || explicit.num_ctx !== undefined) {
@@ -105,7 +111,7 @@ export function atSending(slot: SlotState, decided: Decided, explicit: RunnerOpt
   return {
     ...decided,
     options: target,
-    numPredict: filled ? decided.numPredict! + wider : decided.numPredict,
+    numPredict: filled ? Math.min(decided.numPredict! + wider, outputLimit) : decided.numPredict,
     reason: `${decided.reason} Sent with ${target.num_ctx}, which a concurrent call needs.`,
     joinsReload: true,
   };

@@ -18,6 +18,12 @@ describe("keep", () => {
     });
   });
 
+  test("a limit of the reply holds within the room behind the prompt", () => {
+    const limited = (outputLimit: number) => decided(loadedWith(8192), { ...facts(3000), outputLimit });
+    expect(limited(4_000)).toMatchObject({ action: "keep", numPredict: 4_000 });
+    expect(limited(16_384)).toMatchObject({ action: "keep", numPredict: 5_192 });
+  });
+
   test("another client's window that covers is used, also one that is no rung", () => {
     expect(decided(loadedWith(5000), facts(3000))).toMatchObject({
       action: "keep",

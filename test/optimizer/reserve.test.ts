@@ -18,6 +18,15 @@ test("what the user set comes first, then the template, then the model", () => {
   });
 });
 
+test("a mere limit is kept free only where replies need more than it lets them have", () => {
+  const limit = (numPredict: number, more: object = {}) =>
+    outputReserve({ numPredict, isMereLimit: true, thinks: false, ...more }, config);
+  expect(limit(16_384)).toEqual({ tokens: 1024, source: "default" });
+  expect(limit(16_384, { templateP99: 5_000 })).toEqual({ tokens: 5_000, source: "template" });
+  expect(limit(300, { templateP99: 5_000 })).toEqual({ tokens: 300, source: "numPredict" });
+  expect(limit(-1)).toEqual({ tokens: 1024, source: "default" });
+});
+
 test("num_predict of 0 and below counts as unset", () => {
   for (const numPredict of [0, -1, -2]) {
     expect(outputReserve({ numPredict, requested: 0, thinks: false }, config)).toEqual({

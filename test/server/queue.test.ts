@@ -97,6 +97,24 @@ describe("calls that would reload a model in use", () => {
     }
   });
 
+  test("a call too large for a load that has gone out waits for its turn, and others go with that load", async () => {
+    await using servers = await pair({ ...replying(60), loadMs: 1_000 });
+    const ask = (count: number) =>
+      servers.post("/api/chat", { model: "tiny", messages: user("word ".repeat(count)), stream: false });
+    const first = ask(10);
+    const sent = () => servers.ollama.requests.filter(({ path }) => path === "/api/chat").length;
+    await expect.poll(sent, { timeout: 5_000, interval: 5 }).toBe(1);
+    const large = ask(6_000);
+    await expect.poll(async () => (await servers.snapshot()).queue.waiting, patience).toBe(1);
+    const small = ask(50);
+    expect((await Promise.all([first, large, small])).map(({ status }) => status)).toEqual([200, 200, 200]);
+    const { loads } = servers.ollama;
+    expect(loads).toHaveLength(2);
+    expect(loads[0]!.numCtx).toBeLessThan(loads[1]!.numCtx);
+    const windows = (await servers.snapshot()).recent.map(({ numCtx }) => numCtx);
+    expect(windows).toEqual([loads[1]!.numCtx, loads[0]!.numCtx, loads[0]!.numCtx]);
+  });
+
   test("a cold burst still loads once, with its largest need", async () => {
     await using servers = await pair(slow);
     const calls = [10, 3_000, 200, 6_000, 50].map((count) =>

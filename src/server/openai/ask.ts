@@ -31,6 +31,7 @@ export async function ask(
     signal: upstream.signal,
     optimize: true,
     onOverflow,
+    reservesNumPredict: false,
     source: "server",
     client: clientOf(request),
     surface: "openai",

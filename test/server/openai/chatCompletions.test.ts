@@ -52,6 +52,23 @@ describe("a chat completion", () => {
     expect(Math.abs(Number(body.created) - Date.now() / 1000)).toBeLessThan(60);
   });
 
+  test("a large max_tokens limits the reply and grows no window", async () => {
+    await using servers = await openAiPair();
+    const sent = async (more: object) => {
+      await servers.post(PATH, { model: "tiny", messages: user(words(1_000)), ...more });
+      return calls(servers.ollama.requests).at(-1)!.options as { num_ctx: number; num_predict: number };
+    };
+    const { num_ctx: window } = await sent({});
+    for (const max_tokens of [16_384, 4_096]) {
+      const { num_ctx, num_predict } = await sent({ max_tokens });
+      expect(num_ctx).toBe(window);
+      expect(num_predict).toBeLessThan(window - 1_000);
+      expect(num_predict).toBeGreaterThan(1_024);
+    }
+    expect((await sent({ max_tokens: 1_500 })).num_predict).toBe(1_500);
+    expect(servers.ollama.loads).toHaveLength(1);
+  });
+
   test("a prompt beyond the default window is answered whole", async () => {
     await using servers = await openAiPair();
     const { usage } = await json<Completion>(
