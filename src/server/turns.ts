@@ -33,8 +33,8 @@ export class QueueError extends OptimizerError {
 /** Of the time that a model is wanted with several windows, at most a fifth goes into loading it. */
 const TENURE_LOADS = 4;
 /** Share of a load's time for which an idle runner is kept for its client's next call. */
-const LINGER_LOADS = 0.1;
-const LONGEST_LINGER_MS = 250;
+const LINGER_LOADS = 0.25;
+const LONGEST_LINGER_MS = 1_000;
 /** Until a load was seen. */
 const ASSUMED_LOAD_MS = 1_000;
 
