@@ -166,6 +166,16 @@ describe("after a restart", () => {
     expect((await restarted.run()).judged).toMatchObject([{ state: "kept" }]);
   });
 
+  test("what the store keeps itself, and a person has changed since, is left as it is", async () => {
+    const { make, ttl, levers } = program();
+    await make().run();
+    ttl.value = 60;
+    const stored = { ...ttl, isStored: true };
+    await make({ levers: { ...levers, dials: () => [stored] } }).run({ dryRun: true });
+
+    expect(stored.value).toBe(60);
+  });
+
   test("the loop is as it was switched", async () => {
     const { make } = program();
     expect(make().status()).toMatchObject({ enabled: false, changedAt: null, everyMs: 300_000 });

@@ -36,6 +36,20 @@ test("calls of another process on the same folder are heard within a look, oldes
   stop();
 });
 
+test("calls of two processes that alternate are all heard, each once", async () => {
+  const folder = await folders.make();
+  const own = folders.open(folder);
+  const other = folders.open(folder);
+  const heard: string[] = [];
+  const startedAt = new Date().toISOString();
+  const { stop } = followRequests(own, ({ id }) => heard.push(id), { startedAt, lookMs: 20 });
+  const ids = Array.from({ length: 10 }, (_, index) => `call ${index}`);
+  for (const [index, id] of ids.entries()) await (index % 2 ? own : other).append(call(Date.now(), { id }));
+
+  await vi.waitFor(() => expect([...heard].sort()).toEqual(ids), 10_000);
+  stop();
+});
+
 test("a store that cannot be read is followed all the same", async () => {
   const store = memoryStore();
   const heard: RequestRecord[] = [];

@@ -106,6 +106,20 @@ describe("memory", () => {
     expect(monitor.figures({ hours: 24 }).calls).toBe(20_000);
   });
 
+  test("forgets first what was not called for longest", () => {
+    const monitor = monitorAt(NOON, { maxBytes: 100_000, recent: 0 });
+    for (let index = 0; index < 100; index++) {
+      monitor.record(call(NOON, { model: "m", templateId: `t${index}` }));
+      monitor.record(call(NOON, { model: "m", templateId: "in use" }));
+    }
+    const kept = monitor.scopes().map(({ templateId }) => templateId);
+
+    expect(kept).toContain("in use");
+    expect(kept).toContain("t99");
+    expect(kept).not.toContain("t0");
+    expect(monitor.figures({ hours: 1 }, { model: "m", templateId: "in use" }).calls).toBe(100);
+  });
+
   test("is given back by spans that a newer one replaced", () => {
     let now = NOON;
     const monitor = new Monitor({ now: () => now, recent: 0 });
