@@ -67,6 +67,9 @@ export const nodeTransport: Transport = (url, init = {}) => {
         agent: secure ? agents.https : agents.http,
       });
       const abort = (): void => {
+        // Once the reply is whole Node takes its own listener off the socket: an abort between that and the close, as
+        // LangChain's event streams end every call, would be an error that nobody hears and end the program.
+        request.socket?.once("error", () => {});
         request.destroy(abortError(signal?.reason));
       };
       signal?.addEventListener("abort", abort, { once: true });

@@ -150,6 +150,34 @@ describe("a reply that was told to its end", () => {
     expect(connections).toBe(3);
   });
 
+  test("may be aborted while its connection ends: no error that nobody hears ends the program", async () => {
+    const origin = await listen((_request, response) => {
+      response.write("last line");
+      response.end();
+    });
+    const unheard: unknown[] = [];
+    const hear = (error: unknown) => unheard.push(error);
+    process.on("uncaughtException", hear);
+    try {
+      for (let turn = 0; turn < 30; turn++) {
+        const stop = new AbortController();
+        const reply = await nodeTransport(origin, { signal: stop.signal });
+        const body = reply.body[Symbol.asyncIterator]();
+        await body.next();
+        reply.release?.();
+        await body.return?.(undefined);
+        // At every moment of the end, in turn.
+        for (let wait = 0; wait < turn % 10; wait++) await new Promise((done) => process.nextTick(done));
+        if (turn >= 20) await new Promise((done) => setImmediate(done));
+        stop.abort();
+        await new Promise((done) => setTimeout(done, 2));
+      }
+    } finally {
+      process.off("uncaughtException", hear);
+    }
+    expect(unheard).toEqual([]);
+  });
+
   test("loses it when the server does not end", async () => {
     let isClosed = false;
     const origin = await listen((request, response) => {
