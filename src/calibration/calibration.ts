@@ -34,8 +34,8 @@ export interface Calibration {
     readonly predictedBytes: number;
     readonly measuredBytes: number;
   } | null;
-  /** Bytes of the f16 key-value cache per token by the model's shape; null where the formula does not apply. */
-  readonly cacheBytesPerToken: number | null;
+  /** Bytes per token of window by the model's shape (f16 cache, and mask); null where the formula does not apply. */
+  readonly formulaBytesPerToken: number | null;
   readonly largestWindow: { readonly numCtx: number; readonly limit: WindowLimit };
   /** The window that ran out of memory, and what other models took then. */
   readonly ceiling: { readonly numCtx: number; readonly otherBytes: number } | null;

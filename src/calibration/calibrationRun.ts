@@ -11,7 +11,7 @@ import type { RunnerOptions } from "../records.js";
 import { candidateBatches, isSure, predictedBatchBytes, undecided } from "./batchSearch.js";
 import { type CalibratedBatch, type Calibration, isShareNarrow, uncertain } from "./calibration.js";
 import { type Estimate, estimate } from "./estimate.js";
-import { cacheBytesPerToken } from "./keyValueCache.js";
+import { cacheBytesPerToken, maskBytesPerToken } from "./keyValueCache.js";
 import { inUse, type Load, type ModelRunner, type Reading } from "./modelRunner.js";
 import { prose } from "./prose.js";
 import { isSpilled, largestGood, nextWindow } from "./windowSearch.js";
@@ -290,6 +290,13 @@ export class CalibrationRun {
     }
   }
 
+  /** A server whose sizes depend on the batch counts its buffers. */
+  private formulaBytes(batches: readonly CalibratedBatch[], numBatch: number | null): number | null {
+    if (this.cacheBytes === null || numBatch === null) return this.cacheBytes;
+    const countsBuffers = new Set(batches.map(({ sizeBytes }) => sizeBytes)).size > 1;
+    return this.cacheBytes + (countsBuffers ? maskBytesPerToken(numBatch) : 0);
+  }
+
   private leftShare(): Estimate | null {
     return estimate(this.prefix.map(({ coldMs, warmMs }) => warmMs / coldMs));
   }
@@ -317,7 +324,7 @@ export class CalibrationRun {
         numBatch,
       ),
       check: this.check,
-      cacheBytesPerToken: this.cacheBytes,
+      formulaBytesPerToken: this.formulaBytes(batches, numBatch),
       largestWindow: this.largest,
       ceiling: this.failed === null ? null : { numCtx: this.failed, otherBytes },
       prefixCache: leftShare && {

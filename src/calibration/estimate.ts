@@ -24,7 +24,7 @@ function t95(degrees: number): number {
  *
  * @param values > 0
  * @returns null without values
- * @example estimate([100, 100, 100]) // { value: 100, low: 100, high: 100, samples: 3 }
+ * @example estimate([100, 110, 95, 105])?.value // 102.35
  */
 export function estimate(values: readonly number[]): Estimate | null {
   const samples = values.length;

@@ -1,6 +1,6 @@
 /** What a model's key-value cache takes by its shape: the part of memory that grows with the window. */
 
-/** Bytes of an f16 value, Ollama's default `OLLAMA_KV_CACHE_TYPE`. */
+/** Bytes of an f16 value: Ollama's default `OLLAMA_KV_CACHE_TYPE`, and the attention mask. */
 const F16_BYTES = 2;
 
 /**
@@ -34,4 +34,15 @@ export function cacheBytesPerToken(
   const keyLength = numberOf("attention.key_length") ?? width / heads;
   const valueLength = numberOf("attention.value_length") ?? width / heads;
   return layers * (numberOf("attention.head_count_kv") ?? heads) * (keyLength + valueLength) * valueBytes;
+}
+
+/**
+ * Bytes of the attention mask per token of window: a batch of rows, in f16. 0.34.0 counts it as part of a loaded
+ * model to the byte (two models, batches of 64 to 2,048);
+ * 0.24.0 counts no buffers of computation.
+ *
+ * @example maskBytesPerToken(256) // 512
+ */
+export function maskBytesPerToken(numBatch: number): number {
+  return numBatch * F16_BYTES;
 }

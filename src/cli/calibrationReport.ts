@@ -40,13 +40,13 @@ function labelled(rows: readonly (readonly [string, string])[]): string[] {
 
 function summary(result: Calibration): [string, string][] {
   const { loadMs, line, check, prefixCache, largestWindow } = result;
-  const formula = result.cacheBytesPerToken;
+  const formula = result.formulaBytesPerToken;
   const perThousand = (bytesPerToken: number): string => `${((1024 * bytesPerToken) / 1e6).toFixed(1)} MB`;
   return [
     ["load time", loadMs ? `${seconds(loadMs.value)} ±${percent(relativeWidth(loadMs))}` : "not measured"],
     ["memory without a window", line ? megabytes(line.baseBytes) : "not measured"],
     ["memory per 1,024 tokens of window", line ? perThousand(line.bytesPerToken) : "not measured"],
-    ["  its key-value cache by formula", formula === null ? "not covered" : perThousand(formula)],
+    ["  by the formula of its cache and mask", formula === null ? "not covered" : perThousand(formula)],
     [
       "  predicted and measured at an unseen window",
       check

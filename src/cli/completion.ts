@@ -91,7 +91,7 @@ function fish(commands: readonly Completed[]): string {
   return `${lines.join("\n")}\n`;
 }
 
-/** @example quoted("Ollama's") // "'Ollama'\\''s'" */
+/** As one word of any of the three shells. */
 function quoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { cacheBytesPerToken } from "../../src/calibration/keyValueCache.js";
+import { cacheBytesPerToken, maskBytesPerToken } from "../../src/calibration/keyValueCache.js";
 
 const llama3 = {
   "general.architecture": "llama",
@@ -27,4 +27,17 @@ test("what the formula does not cover is not guessed", () => {
   expect(cacheBytesPerToken(undefined)).toBeNull();
   expect(cacheBytesPerToken({ ...llama3, "llama.attention.head_count_kv": null })).toBeNull();
   expect(cacheBytesPerToken({ ...llama3, "llama.attention.sliding_window": 1024 })).toBeNull();
+});
+
+test("cache and mask are what real servers add for each token of window", () => {
+  // Sizes in /api/ps of Ollama 0.34.0 at windows of 2,048 and 8,192: a model of 4 layers and SmolLM2-135M.
+  const measured = [
+    { perToken: 4224, cache: 4096, numBatch: 64 },
+    { perToken: 8192, cache: 4096, numBatch: 2048 },
+    { perToken: 23_552, cache: 23_040, numBatch: 256 },
+    { perToken: 25_088, cache: 23_040, numBatch: 1024 },
+  ];
+  for (const { perToken, cache, numBatch } of measured) {
+    expect(cache + maskBytesPerToken(numBatch)).toBe(perToken);
+  }
 });

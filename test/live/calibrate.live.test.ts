@@ -56,8 +56,8 @@ onEachOllama((origin, version) => {
   ])(
     "what %s takes is predicted at windows it never loaded, as the cache's formula says",
     async (model, budgetMs, windows) => {
-      const { line, numBatch, memory, cacheBytesPerToken } = await calibration(origin, model, { budgetMs });
-      expect(Math.abs(line!.bytesPerToken / cacheBytesPerToken! - 1)).toBeLessThan(0.1);
+      const { line, numBatch, memory, formulaBytesPerToken } = await calibration(origin, model, { budgetMs });
+      expect(Math.abs(line!.bytesPerToken / formulaBytesPerToken! - 1)).toBeLessThan(0.1);
       for (const numCtx of windows) {
         expect(memory.some((point) => point.numCtx === numCtx)).toBe(false);
         const options = { num_ctx: numCtx, ...(numBatch && { num_batch: numBatch }) };

@@ -5,7 +5,7 @@ const UPDATE = "Update Ollama: https://ollama.com/download";
 
 /**
  * @param version of `/api/version`
- * @example versionFindings("0.12.0")[0].severity // "error"
+ * @example versionFindings("0.12.0")[1].severity // "error"
  */
 export function versionFindings(version: string): readonly Finding[] {
   const number = numberOf(version);
