@@ -108,7 +108,7 @@ function textOf(make: () => string, bytes: number): string {
 }
 
 /** `/api/show` of a model with cl100k_base; merges are what lower ranks leave of each token. */
-function showReply(): Uint8Array[] {
+export function showReply(): Uint8Array[] {
   const encoding = createRequire(import.meta.url)("tiktoken/encoders/cl100k_base.json") as {
     bpe_ranks: string;
   };
