@@ -7,8 +7,8 @@ const PER_FINDING = 10;
 const MOST_FINDINGS = 30;
 
 /**
- * 70 + 30 x hit rate - 10 for each finding, at most 30 of those, between 0 and 100. A finding is an anomaly's place and
- * cause, however often it came, so that one cause in many calls counts once.
+ * 70 + 30 x hit rate - 10 for each finding, at most 30 of those, between 0 and 100. A finding is one cause in one
+ * model, however often it came.
  *
  * @param hitRate 0..1; null without a cache, which then adds nothing
  * @example efficiency(0.5, 1).value // 75

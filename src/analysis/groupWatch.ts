@@ -7,7 +7,7 @@ import { type LevelChange, LevelWatch, type Spike, type Verdict, type Watch } fr
 import { notEnough } from "./notEnough.js";
 import { ThreeSigma } from "./threeSigma.js";
 import type { Anomaly, AnomalyMetric, Cause, Group, Measured } from "./types.js";
-import { CAUSE_WORDS, duration, groupName } from "./words.js";
+import { CAUSE_WORDS, duration, groupName, moment } from "./words.js";
 
 /** What is usual in each part of the time is worked out from so many calls, and again after so many. */
 const PROFILE_RECORDS = 64;
@@ -198,7 +198,7 @@ export class GroupWatch {
       direction,
       score,
       cause,
-      text: `The ${METRIC_WORDS[series.metric]} of ${this.name} went from ${duration(expected)} to ${duration(found)} at ${first.at}${because(cause)}.`,
+      text: `The ${METRIC_WORDS[series.metric]} of ${this.name} went from ${duration(expected)} to ${duration(found)} at ${moment(first.at)}${because(cause)}.`,
     };
   }
 }

@@ -2,7 +2,7 @@
 import { type Call, isLoad } from "./call.js";
 import { rankSum, rankSumP } from "./rankSum.js";
 import type { Anomaly, Group } from "./types.js";
-import { CAUSE_WORDS, duration } from "./words.js";
+import { CAUSE_WORDS, duration, moment } from "./words.js";
 
 /** Loads among so many calls are counted. */
 const CALLS = 20;
@@ -71,7 +71,7 @@ export class LoadWatch {
       direction: "worse",
       score: STORM_SCORE,
       cause: "reload",
-      text: `Reload storm: ${this.group.model} was loaded ${needless.length} times in ${this.recent.length} calls since ${first.at}; ${this.reason()}.`,
+      text: `Reload storm: ${this.group.model} was loaded ${needless.length} times in ${this.recent.length} calls since ${moment(first.at)}; ${this.reason()}.`,
     };
   }
 
@@ -111,7 +111,7 @@ export class LoadWatch {
       direction: "worse",
       score: -Math.log10(p),
       cause: "slowDisk",
-      text: `Loading ${this.group.model} takes ${duration(found)} where it took ${duration(expected)}, since ${last[0]!.at}: ${CAUSE_WORDS.slowDisk}.`,
+      text: `Loading ${this.group.model} takes ${duration(found)} where it took ${duration(expected)}, since ${moment(last[0]!.at)}: ${CAUSE_WORDS.slowDisk}.`,
     };
   }
 }

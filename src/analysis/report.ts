@@ -142,7 +142,7 @@ class Collector {
     const { refused } = this.door;
     const { groups } = this.detector.state();
     yield;
-    const calls = new Map(groups.map((group) => [groupKey(group), group.calls]));
+    const calls = new Map(groups.map((each) => [groupKey(each), each.calls]));
     const findings = this.findings.result((group) => calls.get(groupKey(group)) ?? 0);
     yield;
     const trends = yield* this.trends.result(refused);

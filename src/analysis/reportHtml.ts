@@ -28,7 +28,7 @@ figure{margin:1rem 0;padding:.75rem;background:var(--panel);border-radius:.5rem}
 figcaption{font-size:.875rem;margin-bottom:.5rem}figcaption b{color:var(--text);display:block;font-size:1rem}
 svg{display:block;width:100%;height:auto}
 .grid{stroke:var(--rule);stroke-width:1}.tick{fill:var(--muted);font-size:11px}
-.line{fill:none;stroke:var(--accent);stroke-width:2;stroke-linejoin:round}.band{fill:var(--accent);opacity:.2}
+.line{fill:none;stroke:var(--accent);stroke-width:2;stroke-linejoin:round}.band{fill:var(--accent);opacity:.3}
 .dot,.bar{fill:var(--accent)}.interval{stroke:var(--interval);stroke-width:2}
 summary{cursor:pointer;color:var(--muted);font-size:.875rem;margin-top:.5rem}
 summary:focus-visible{outline:2px solid var(--accent);outline-offset:2px}

@@ -16,8 +16,8 @@ export function reportPage(report: Report): Page {
   const blocks = [
     ...summary(report),
     ...recommendations(report),
-    ...findings(report, time),
     ...charts(report, time),
+    ...findings(report, time),
     ...trends(report.trends),
     ...replay(report),
     ...caches(report),
@@ -157,7 +157,7 @@ function charts({ chart }: Report, time: Time): Block[] {
 
 function trends({ overall, groups }: Trends): Block[] {
   const all = overall.enough
-    ? `All together: ${overall.verdict}. Recent calls take ${ratioWords(overall.ratio)} (${percent(overall.confidence)} sure by the rank-sum test within groups).`
+    ? `All together: ${overall.verdict}. Recent calls take ${ratioWords(overall.ratio)} (${sure(overall.confidence)} sure by the rank-sum test within groups).`
     : `All together: ${overall.text}.`;
   return [
     heading("Trends"),
@@ -176,13 +176,18 @@ function trends({ overall, groups }: Trends): Block[] {
                 trend.verdict,
                 duration(trend.historyMs),
                 duration(trend.recentMs),
-                percent(Math.floor(1e4 * trend.confidence) / 1e4),
+                sure(trend.confidence),
                 signedPercent(trend.changePerDay),
               ];
             }),
           ),
         ]),
   ];
+}
+
+/** No test is wholly sure. */
+function sure(confidence: number): string {
+  return confidence > 0.999 ? "over 99.9 %" : percent(confidence);
 }
 
 function ratioWords(ratio: number): string {

@@ -73,6 +73,15 @@ export class RobustWindow {
     return this.count === 0 ? Number.NaN : (this.sorted[middle - 1]! + this.sorted[middle]!) / 2;
   }
 
+  /**
+   * The value that this share of values does not exceed.
+   *
+   * @param share 0..1
+   */
+  quantile(share: number): number {
+    return this.sorted[Math.min(this.count - 1, Math.floor(share * this.count))] ?? Number.NaN;
+  }
+
   /** Standard deviation by the MAD, with the small-sample factor n / (n - 0.8) of Croux and Rousseeuw (1992). */
   get sigma(): number {
     if (Number.isNaN(this.spread)) {

@@ -106,7 +106,7 @@ function labels(points: readonly PlotPoint[], x: Scale): string {
     .flatMap(({ label }, index) =>
       index % step === 0
         ? [
-            `<text class="tick" x="${round(x(index))}" y="${HEIGHT - 8}" text-anchor="${index === 0 ? "start" : "middle"}">${escapeHtml(label)}</text>`,
+            `<text class="tick" x="${round(x(index))}" y="${HEIGHT - 8}" text-anchor="middle">${escapeHtml(label)}</text>`,
           ]
         : [],
     )

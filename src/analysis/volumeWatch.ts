@@ -2,17 +2,25 @@
 import type { Call } from "./call.js";
 import { RobustWindow } from "./robustWindow.js";
 import type { Anomaly } from "./types.js";
-import { whole } from "./words.js";
+import { moment, whole } from "./words.js";
 
-/** A week of hours. */
-const WINDOW = 168;
-const MINIMUM = 24;
-/** Two-sided limit. Small counts are skewed: 3.5 gave a false alarm in 1,000 hours of Poisson traffic, 4.5 none in 40,000. */
-const LIMIT = 4.5;
+const DAY_MS = 86_400_000;
+const WEEK_MS = 7 * DAY_MS;
+/** Buckets of a week are looked back on, but so many at least and at most. */
+const LEAST = 28;
+const MOST = 2016;
+/** What lies between these shares of a week's buckets is the spread of busy times. */
+const BUSY = 0.95;
+const USUAL = 0.75;
+/** A surge lies so many spreads above the busy times: none in 40,000 hours of Poisson traffic, one in 40,000 of an office. */
+const SURGE = 3;
+/** A drop lies so far below the same time yesterday and a week ago: 4.5 standard deviations of a difference. */
+const DROP = 4.5 * Math.SQRT2;
 
 /**
- * Counts become nearly normal with spread 1 by 2 sqrt(n + 3/8) (Anscombe 1948) where they are Poisson; where they
- * vary more, the MAD says how much.
+ * Poisson counts become nearly normal with spread 1 by 2 sqrt(n + 3/8) (Anscombe 1948). Nights, mornings and weekends
+ * differ so much that one mean for all hours would call each working day a surge: busy times are compared with busy
+ * times, and a quiet hour with the same hour before.
  */
 const stabilized = (count: number): number => 2 * Math.sqrt(count + 0.375);
 const counted = (value: number): number => Math.max(0, (value / 2) ** 2 - 0.375);
@@ -20,13 +28,19 @@ const counted = (value: number): number => Math.max(0, (value / 2) ** 2 - 0.375)
 const NOTHING: readonly Anomaly[] = [];
 
 export class VolumeWatch {
-  private readonly baseline = new RobustWindow(WINDOW);
+  private readonly week: RobustWindow;
+  /** Counts of the last buckets, by number of the bucket. */
+  private readonly counts = new Map<number, number>();
+  private readonly kept: number;
   private bucket: number | null = null;
   private count = 0;
   private told = false;
   private most = Number.POSITIVE_INFINITY;
 
-  constructor(private readonly bucketMs: number) {}
+  constructor(private readonly bucketMs: number) {
+    this.kept = Math.max(LEAST, Math.min(MOST, Math.ceil(WEEK_MS / bucketMs)));
+    this.week = new RobustWindow(this.kept);
+  }
 
   take({ record, at }: Call): readonly Anomaly[] {
     const bucket = Math.floor(at / this.bucketMs);
@@ -38,45 +52,51 @@ export class VolumeWatch {
     }
     const drop = this.close(record.at);
     // Buckets without any request count too, as many as could matter.
-    const empty = Math.min(bucket - this.bucket - 1, WINDOW);
-    for (let index = 0; index < empty; index++) this.baseline.push(stabilized(0));
+    const empty = Math.min(bucket - this.bucket - 1, this.kept);
+    for (let index = 1; index <= empty; index++) this.remember(bucket - index, 0);
     this.bucket = bucket;
     this.count = 1;
     this.told = false;
-    this.most = this.surge();
+    this.most = this.surgeFrom();
     return drop ? [drop] : NOTHING;
   }
 
   private surged(noticedAt: string): Anomaly {
     this.told = true;
-    return this.anomaly(this.z(this.count), noticedAt);
+    const usual = this.week.quantile(BUSY);
+    return this.anomaly(counted(usual), stabilized(this.count) - usual, noticedAt);
   }
 
   private close(noticedAt: string): Anomaly | null {
-    const z = this.z(this.count);
-    const drop = z < -LIMIT ? this.anomaly(z, noticedAt) : null;
-    this.baseline.push(stabilized(this.count));
+    const bucket = this.bucket!;
+    const [yesterday, weekAgo] = [DAY_MS, WEEK_MS].map((ms) =>
+      this.counts.get(bucket - Math.round(ms / this.bucketMs)),
+    );
+    const expected = Math.min(yesterday ?? 0, weekAgo ?? 0);
+    const fallen = stabilized(expected) - stabilized(this.count);
+    const drop = fallen > DROP ? this.anomaly(expected, fallen, noticedAt) : null;
+    this.remember(bucket, this.count);
     return drop;
   }
 
+  private remember(bucket: number, count: number): void {
+    this.week.push(stabilized(count));
+    this.counts.set(bucket, count);
+    this.counts.delete(bucket - this.kept - 1);
+  }
+
   /** The largest count that is no surge. */
-  private surge(): number {
-    const { count, median, sigma } = this.baseline;
-    return count < MINIMUM ? Number.POSITIVE_INFINITY : counted(median + LIMIT * Math.max(1, sigma));
+  private surgeFrom(): number {
+    if (this.week.count < this.kept) return Number.POSITIVE_INFINITY;
+    const busy = this.week.quantile(BUSY);
+    return counted(busy + SURGE * Math.max(1, busy - this.week.quantile(USUAL)));
   }
 
-  /** 0 while too little is known. */
-  private z(count: number): number {
-    if (this.baseline.count < MINIMUM) return 0;
-    return (stabilized(count) - this.baseline.median) / Math.max(1, this.baseline.sigma);
-  }
-
-  private anomaly(z: number, noticedAt: string): Anomaly {
-    const expected = counted(this.baseline.median);
+  private anomaly(expected: number, score: number, noticedAt: string): Anomaly {
     const at = new Date(this.bucket! * this.bucketMs).toISOString();
     const minutes = Math.round(this.bucketMs / 60_000);
     return {
-      key: JSON.stringify(["volume", z > 0]),
+      key: `volume ${this.count > expected ? "surge" : "drop"}`,
       kind: "volume",
       metric: "requests",
       group: null,
@@ -87,9 +107,9 @@ export class VolumeWatch {
       found: this.count,
       ratio: this.count / Math.max(expected, 1),
       direction: "worse",
-      score: Math.abs(z),
+      score,
       cause: null,
-      text: `${whole(this.count)} requests within ${minutes} minutes from ${at}, where ${whole(expected)} are usual.`,
+      text: `${whole(this.count)} requests within ${minutes} minutes from ${moment(at)}, where ${whole(expected)} are usual.`,
     };
   }
 }

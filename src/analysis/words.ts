@@ -45,6 +45,11 @@ function trimmed(value: number, digits: number): string {
   return String(Number(value.toPrecision(Math.max(digits, Math.trunc(Math.abs(value)).toString().length))));
 }
 
+/** @example moment("2026-11-21T14:30:00.250Z") // "2026-11-21 14:30 UTC" */
+export function moment(at: string): string {
+  return `${at.slice(0, 10)} ${at.slice(11, 16)} UTC`;
+}
+
 /** "llama3.2, template t1" */
 export function groupName(group: Group): string {
   return group.templateId === null ? group.model : `${group.model}, template ${group.templateId}`;

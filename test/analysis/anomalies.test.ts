@@ -190,16 +190,31 @@ describe("request volume", () => {
       ),
     ).flat();
 
-  test("tells a surge while it lasts, and a drop when its hour is over", () => {
-    const calls = day((hour) => (hour === 40 ? 300 : hour === 50 ? 5 : 90 + ((hour * 7) % 21)), 60);
+  test("tells a surge while it lasts, and a drop when its hour is over, from the second week on", () => {
+    const calls = day((hour) => (hour === 180 ? 300 : hour === 200 ? 5 : 90 + ((hour * 7) % 21)), 210);
     const volume = found(calls).filter(({ kind }) => kind === "volume");
     expect(volume).toHaveLength(2);
     expect(volume[0]).toMatchObject({
-      at: new Date(START + 40 * 3_600_000).toISOString(),
+      at: new Date(START + 180 * 3_600_000).toISOString(),
       metric: "requests",
+      key: "volume surge",
     });
     expect(volume[0]!.found).toBeLessThan(200);
-    expect(volume[1]).toMatchObject({ at: new Date(START + 50 * 3_600_000).toISOString(), found: 5 });
+    expect(volume[1]).toMatchObject({
+      at: new Date(START + 200 * 3_600_000).toISOString(),
+      found: 5,
+      key: "volume drop",
+    });
+    expect(found(day((hour) => (hour === 100 ? 300 : 90), 110))).toEqual([]);
+  });
+
+  test("knows mornings, nights and weekends", () => {
+    const random = seeded(12);
+    const office = (hour: number) => {
+      const isWork = Math.floor(hour / 24) % 7 < 5 && hour % 24 >= 7 && hour % 24 < 17;
+      return Math.round((isWork ? 25 : 0.3) * Math.exp(0.3 * normal(random)));
+    };
+    expect(found(day(office, 24 * 28)).filter(({ kind }) => kind === "volume")).toEqual([]);
   });
 
   test("says nothing about Poisson traffic", () => {
@@ -209,7 +224,7 @@ describe("request volume", () => {
       for (const limit = Math.exp(-20); product > limit; count++) product *= random();
       return count;
     };
-    expect(found(day(poisson, 200)).filter(({ kind }) => kind === "volume")).toEqual([]);
+    expect(found(day(poisson, 400)).filter(({ kind }) => kind === "volume")).toEqual([]);
   });
 });
 

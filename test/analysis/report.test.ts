@@ -234,8 +234,8 @@ describe("the page", () => {
     expect([...document.querySelectorAll("h2")].map((each) => each.textContent)).toEqual([
       "Summary",
       "What to do",
-      "Findings",
       "Over time",
+      "Findings",
       "Trends",
       "Reloads avoided",
       "Caches",
