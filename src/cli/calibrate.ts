@@ -79,17 +79,20 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
       onStep: (step, share) => shown.show(step, share),
     });
     shown.end();
-    if (!values["dry-run"]) await keep(store, origin, version, result);
-    out.write(
-      values.json
-        ? `${JSON.stringify({ ...result, server: origin, version }, null, 2)}\n`
-        : calibrationReport(
-            result,
-            version,
-            values["dry-run"] ? null : store.location,
-            styleFor(out, environment),
-          ),
-    );
+    let kept: string | null = null;
+    try {
+      if (!values["dry-run"]) {
+        await keep(store, origin, version, result);
+        kept = store.location;
+      }
+    } finally {
+      // Also when it cannot be kept: it was measured for two minutes.
+      out.write(
+        values.json
+          ? `${JSON.stringify({ ...result, server: origin, version }, null, 2)}\n`
+          : calibrationReport(result, version, kept, styleFor(out, environment)),
+      );
+    }
     return EXIT.ok;
   } finally {
     shown.end();
