@@ -77,7 +77,7 @@ function leastHits(bound: number): number {
 /**
  * The probability that of `marked` ones among `2 * half`, at most `count` lie in the first half (hypergeometric).
  *
- * @example halfHolds(0, 5, 400) // 0.0307
+ * @example halfHolds(0, 5, 400) // 0.0309
  * @example halfHolds(2, 5, 10) // 0.5
  */
 export function halfHolds(count: number, marked: number, half: number): number {

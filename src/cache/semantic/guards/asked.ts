@@ -16,6 +16,8 @@ const KINDS: readonly (readonly [RegExp, string])[] = [
 /** These no other wording asks for. */
 const CERTAIN = new Set(["time", "place", "reason"]);
 const OPEN = /\b(?:what|which|who|whom|whose|when|where|why|how)\b/iu;
+/** Asks for a way to do something, whatever else another wording names. */
+const MANNER = /\bhow\b/iu;
 const AUXILIARY =
   "(?:is|are|am|was|were|do|does|did|can|could|may|might|must|shall|should|will|would|has|have|had)";
 const CLOSED = new RegExp(`^(?:.*,\\s*)?${AUXILIARY}\\b`, "iu");
@@ -36,7 +38,9 @@ export function canWantTheSame(a: string, b: string, hasSameWords: boolean): boo
   const [inA, inB] = [kindsAsked(a), kindsAsked(b)];
   if (inA.length > 0 && inB.length > 0) return inA.some((kind) => inB.includes(kind));
   const oneSided = [...inA, ...inB];
-  return hasSameWords ? !oneSided.some((kind) => CERTAIN.has(kind)) : oneSided.length === 0;
+  if (oneSided.length === 0) return true;
+  const other = inA.length === 0 ? a : b;
+  return hasSameWords && !oneSided.some((kind) => CERTAIN.has(kind)) && !MANNER.test(other);
 }
 
 /** To be answered by yes or no. */
