@@ -11,7 +11,12 @@ const PARSED_LIMIT = 256;
 
 interface Pending {
   readonly operations: Map<number, DocumentOperation>;
-  view: StoredRecord | undefined;
+  /**
+   * The confirmed document with the operations applied; null when either changed since. Made when it is asked for:
+   * a commit settles hundreds of operations of one document, and applying what is left after each took more time
+   * than the calls they came from.
+   */
+  view: { readonly record: StoredRecord | undefined } | null;
 }
 
 export class DocumentTable {
@@ -23,18 +28,20 @@ export class DocumentTable {
   /** What this process sees: its own unconfirmed operations included. */
   get(id: string): StoredRecord | undefined {
     const pending = this.#pending.get(id);
-    return pending === undefined ? this.confirmed(id) : pending.view;
+    return pending === undefined ? this.confirmed(id) : this.#view(id, pending);
   }
 
   /** Everything {@link get} would return. Parses as it goes, so that a caller may pause. */
   *list(): Generator<StoredRecord> {
     for (const [id, stored] of this.#confirmed) {
       const pending = this.#pending.get(id);
-      if (pending === undefined) yield typeof stored === "string" ? parse(stored) : stored;
-      else if (pending.view !== undefined) yield pending.view;
+      const record = pending ? this.#view(id, pending) : typeof stored === "string" ? parse(stored) : stored;
+      if (record !== undefined) yield record;
     }
-    for (const [id, { view }] of this.#pending) {
-      if (view !== undefined && !this.#confirmed.has(id)) yield view;
+    for (const [id, pending] of this.#pending) {
+      if (this.#confirmed.has(id)) continue;
+      const record = this.#view(id, pending);
+      if (record !== undefined) yield record;
     }
   }
 
@@ -55,16 +62,19 @@ export class DocumentTable {
   /** Shows an operation before the store has it. `sequence` ends it later. */
   propose(sequence: number, operation: DocumentOperation): void {
     const id = documentId(operation);
-    const pending = this.#pending.get(id) ?? { operations: new Map(), view: this.confirmed(id) };
+    const pending: Pending = this.#pending.get(id) ?? { operations: new Map(), view: null };
+    const record = applyOperation(this.#view(id, pending), operation);
     pending.operations.set(sequence, operation);
-    pending.view = applyOperation(pending.view, operation);
+    pending.view = { record };
     this.#pending.set(id, pending);
   }
 
   /** Ends a proposed operation: the store has it (and {@link apply} or {@link put} follows), or it is given up. */
   settle(sequence: number, id: string): void {
     const pending = this.#pending.get(id);
-    if (pending?.operations.delete(sequence)) this.#refresh(id, pending);
+    if (!pending?.operations.delete(sequence)) return;
+    if (pending.operations.size === 0) this.#pending.delete(id);
+    else pending.view = null;
   }
 
   /** An operation in the store's order. */
@@ -80,7 +90,7 @@ export class DocumentTable {
     else if (typeof document === "string") this.#confirmed.set(id, document);
     else this.#keepParsed(id, document);
     const pending = this.#pending.get(id);
-    if (pending !== undefined) this.#refresh(id, pending);
+    if (pending !== undefined) pending.view = null;
   }
 
   /** Forgets documents that are not among these. Returns those it forgot. */
@@ -90,14 +100,13 @@ export class DocumentTable {
     return gone;
   }
 
-  #refresh(id: string, pending: Pending): void {
-    if (pending.operations.size === 0) {
-      this.#pending.delete(id);
-      return;
+  #view(id: string, pending: Pending): StoredRecord | undefined {
+    if (pending.view === null) {
+      let record = this.confirmed(id);
+      for (const operation of pending.operations.values()) record = applyOperation(record, operation);
+      pending.view = { record };
     }
-    let view = this.confirmed(id);
-    for (const operation of pending.operations.values()) view = applyOperation(view, operation);
-    pending.view = view;
+    return pending.view.record;
   }
 
   #keepParsed(id: string, record: StoredRecord): void {
