@@ -42,7 +42,7 @@ const WINDOWS_UNTIL = 0.85;
 /** Readings of a batch after each load of it. */
 const READINGS = 2;
 /** What a typical calibration reads: so many batches, so often. A reading may take its share of the time. */
-const TYPICAL_READINGS = 24;
+const TYPICAL_READINGS = 36;
 const PREFIX_PAIRS = { least: 3, most: 8 };
 const MOST_DISTURBANCES = 8;
 /** Memory that is left alone: for whatever else runs. */
