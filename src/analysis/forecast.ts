@@ -10,6 +10,7 @@ import { atOnce } from "./pace.js";
 import type { Advice, Forecast, ForecastHour } from "./types.js";
 import { duration, percent, plural } from "./words.js";
 
+/** How far to look ahead, and how sure to be. */
 export interface ForecastOptions {
   /** Milliseconds since the epoch: what began later is refused. */
   readonly now: number;

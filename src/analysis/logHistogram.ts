@@ -2,6 +2,8 @@
 
 const GROWTH = 1.02;
 const LOG_GROWTH = Math.log(GROWTH);
+/** Up to 25 s; longer ones widen it. */
+const FIRST_BUCKETS = 512;
 
 /** @example
  * const times = new LogHistogram();
@@ -9,7 +11,7 @@ const LOG_GROWTH = Math.log(GROWTH);
  * Math.round(times.quantile(0.5) / 10) // 20
  */
 export class LogHistogram {
-  private counts = new Uint32Array(64);
+  private counts = new Uint32Array(FIRST_BUCKETS);
   private below = 0;
   count = 0;
 

@@ -26,6 +26,7 @@ import type {
   Report,
 } from "./types.js";
 
+/** What a report covers, and what it is told beside the log. */
 export interface ReportOptions {
   /** Milliseconds since the epoch: what began later is refused, and the forecast begins here. */
   readonly now: number;

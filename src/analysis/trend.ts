@@ -11,6 +11,7 @@ import { type RankSum, rankSum, rankSumP, vanElterenP } from "./rankSum.js";
 import { Thinned } from "./thinned.js";
 import type { Group, Measured, TrendResult, Trends, TrendVerdict } from "./types.js";
 
+/** Which calls count as recent, and what is compared. */
 export interface TrendOptions {
   /** Milliseconds since the epoch: what began later is refused. */
   readonly now: number;

@@ -30,6 +30,7 @@ export interface Group {
   readonly templateId: string | null;
 }
 
+/** What is out of the ordinary about calls, loads or the machine. */
 export type AnomalyKind =
   /** One call that took far longer than its group does. */
   | "spike"
@@ -58,6 +59,7 @@ export type Cause =
   | "queue"
   | "busyMachine";
 
+/** What an anomaly was found in; its numbers are in this metric's unit. */
 export type AnomalyMetric =
   | "responseMs"
   /** Response time without the load, by token (a prompt token weighs what it costs against one of output). */
@@ -120,6 +122,7 @@ export interface Anomalies {
   readonly refused: Refused;
 }
 
+/** Which way response times go; "stable" also where chance may explain the difference. */
 export type TrendVerdict = "improving" | "degrading" | "stable";
 
 /** Recent calls against those before. */
@@ -139,6 +142,7 @@ export interface TrendResult {
   readonly changePerDay: number;
 }
 
+/** Whether calls got slower or faster, all together and by group. */
 export interface Trends {
   readonly metric: "responseMs" | "msPerToken" | "timeToFirstTokenMs";
   /** All groups together, each compared with itself only, so that another mixture of calls is no trend. */
@@ -161,6 +165,7 @@ export interface ForecastHour {
   readonly high: number;
 }
 
+/** What to do before a busy or a quiet hour, and when. */
 export interface Advice {
   readonly kind: "preload" | "scale";
   readonly at: string;
@@ -168,6 +173,7 @@ export interface Advice {
   readonly text: string;
 }
 
+/** The coming hours, from the hours of the week that were seen. */
 export interface Forecast {
   readonly timeZone: string;
   /** Share of hours that the interval is to hold, e.g. 0.9. */
@@ -256,6 +262,7 @@ export interface CostLine {
   readonly hosted: Readonly<Record<string, number>>;
 }
 
+/** Costs in one currency: in total, by time, and by what caused them. */
 export interface Costs {
   readonly currency: string;
   readonly timeZone: string;
@@ -299,6 +306,7 @@ export interface Replay {
   readonly assumptions: readonly string[];
 }
 
+/** Of a distribution, in milliseconds. */
 export interface Percentiles {
   readonly p50: number;
   readonly p90: number;
@@ -326,6 +334,7 @@ export interface Finding {
   readonly text: string;
 }
 
+/** Something to do, and why. */
 export interface Recommendation {
   /** What to do, in plain words. */
   readonly text: string;
