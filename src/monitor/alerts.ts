@@ -10,6 +10,7 @@ import { type Alert, type AlertState, alertStep, NO_ALERTS } from "./alertState.
 import type { Monitor } from "./monitor.js";
 import { type Webhook, webhook } from "./webhook.js";
 
+/** How anomalies are searched, and where the news of them goes. */
 export interface AlertOptions extends Omit<AnomalyOptions, "now"> {
   /** Its newest requests tell what is usual; those that it takes in from now on are judged. */
   readonly monitor: Monitor;
@@ -109,6 +110,7 @@ export class Alerts {
     return alerts;
   }
 
+  /** Ends it; what is on its way to a webhook is not waited for. */
   close(): void {
     this.stopListening();
     clearInterval(this.timer);

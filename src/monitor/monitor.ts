@@ -12,6 +12,7 @@ import { type Last, Rings, type Span } from "./rings.js";
 import { type MonitorScope, Series } from "./series.js";
 import { bucketsOf, type MonitorFigures } from "./tally.js";
 
+/** How much a monitor remembers. */
 export interface MonitorOptions {
   /** Milliseconds since 1970. Default `Date.now`. */
   readonly now?: () => number;
@@ -41,7 +42,7 @@ export class Monitor {
   private taken = 0;
   private left = 0;
 
-  /** @throws {@link OptimizerError} `OPTION_INVALID` */
+  /** @throws OptimizerError `OPTION_INVALID` */
   constructor(options: MonitorOptions = {}) {
     const { now = Date.now, maxBytes = DEFAULT_BYTES, recent = DEFAULT_RECENT } = options;
     checkWhole("maxBytes", maxBytes);

@@ -70,14 +70,16 @@ export function pointOf(request: RequestRecord, at: number, now: number): Point 
 type Gpus = NonNullable<RequestRecord["host"]>["gpus"];
 
 function gpuUse(gpus: Gpus): number | null {
-  const told = gpus?.filter(({ usePercent }) => usePercent !== null) ?? [];
+  if (!gpus) return null;
+  const told = gpus.filter(({ usePercent }) => usePercent !== null);
   if (told.length === 0) return null;
   return told.reduce((sum, { usePercent }) => sum + (usePercent ?? 0), 0) / told.length;
 }
 
 function gpuMemory(gpus: Gpus): number | null {
-  const total = gpus?.reduce((sum, { memoryTotalBytes }) => sum + memoryTotalBytes, 0) ?? 0;
-  if (!gpus || total === 0) return null;
+  if (!gpus) return null;
+  const total = gpus.reduce((sum, { memoryTotalBytes }) => sum + memoryTotalBytes, 0);
+  if (total === 0) return null;
   return (100 * gpus.reduce((sum, { memoryUsedBytes }) => sum + memoryUsedBytes, 0)) / total;
 }
 

@@ -3,6 +3,7 @@ import { OptimizerError } from "../errors.js";
 import type { Logger } from "../logger.js";
 import type { Alert } from "./alertState.js";
 
+/** Where alerts are posted to as JSON. */
 export interface Webhook {
   /** http or https. Redirects are not followed. */
   readonly url: string;
