@@ -1,7 +1,7 @@
 import { AIMessage, ChatMessage, HumanMessage, SystemMessage, ToolMessage } from "@langchain/core/messages";
 import { describe, expect, test } from "vitest";
 import { OptimizerError } from "../../src/errors.js";
-import { OptimizedOllama } from "../../src/index.js";
+import { type OptimizedChatOllama, OptimizedOllama } from "../../src/index.js";
 import { bench } from "./support.js";
 
 /** What a prompt may be that nobody thought of: each is answered, or refused with a typed error, soon. */
@@ -52,7 +52,9 @@ describe("what is no input of a model", () => {
   test.each([null, undefined, 42, true, {}, new HumanMessage("secret")])("%s is refused", async (input) => {
     await using b = await bench("ok");
     const bad = input as unknown as string;
-    for (const model of [b.model(), new OptimizedOllama({ model: "tiny", baseUrl: b.origin, store: false })]) {
+    const textModel = new OptimizedOllama({ model: "tiny", baseUrl: b.server.origin, store: false });
+    // They share the methods below, not their types.
+    for (const model of [b.model(), textModel as unknown as OptimizedChatOllama]) {
       const ways: Record<string, () => unknown> = {
         invoke: () => model.invoke(bad),
         stream: async () => (await model.stream(bad)).next(),

@@ -6,12 +6,8 @@
  *   node scripts/ollama/serve.mjs -- npx vitest run --config vitest.live.config.ts test/live/tokens.live.test.ts
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import {
-  type ChatContext,
-  ChatLayout,
-  type ChatMessage,
-  TokenizerPool,
-} from "../../src/tokens/index.js";
+import { byteBound } from "../../src/tokens/byteBound.js";
+import { type ChatContext, ChatLayout, type ChatMessage, TokenizerPool } from "../../src/tokens/index.js";
 
 const WINDOW = 8_192;
 const options = { num_ctx: WINDOW, num_predict: 1, temperature: 0 };

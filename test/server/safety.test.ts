@@ -20,8 +20,9 @@ describe("who may ask", () => {
 
   test("programs of OpenAI's API are refused in its own form", async () => {
     await using servers = await pair();
-    for (const header of [{ host: "evil.example" }, { origin: "https://evil.example" }]) {
-      const reply = await servers.app.request("/v1/models", { headers: header as Record<string, string> });
+    const headers: Record<string, string>[] = [{ host: "evil.example" }, { origin: "https://evil.example" }];
+    for (const header of headers) {
+      const reply = await servers.app.request("/v1/models", { headers: header });
       expect(reply.status).toBe(403);
       expect(await reply.json()).toEqual({
         error: {
