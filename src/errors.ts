@@ -5,7 +5,7 @@
 
 const MARK = "isLangchainOllamaOptimizerError";
 
-/** Fields of an {@link OptimizerError}. */
+/** Fields of an OptimizerError. */
 export interface OptimizerErrorFields {
   /** Stable, upper case, e.g. `STORE_DAMAGED`. */
   readonly code: string;

@@ -1,4 +1,5 @@
 export {
+  type CallbackClock,
   OptimizerCallbackHandler,
   type OptimizerCallbackHandlerOptions,
 } from "./callbacks/optimizerCallbackHandler.js";
@@ -16,15 +17,16 @@ export type {
   Think,
 } from "./chatModel/options.js";
 export type { OverflowPolicy } from "./engine/types.js";
-export { OptimizerError, UpstreamError, WindowOverflow } from "./errors.js";
+export { OptimizerError, type OptimizerErrorFields, UpstreamError, WindowOverflow } from "./errors.js";
 export type { Logger } from "./logger.js";
-export type { TuningOptions } from "./optimizer/configuration.js";
+export type { ExpectedLoad, TuningOptions } from "./optimizer/configuration.js";
 export type {
   CountSource,
   DecisionAction,
   DecisionOutcome,
   DecisionRecord,
   RequestRecord,
+  RequestSource,
 } from "./records.js";
 export { defaultStorePath } from "./storage/defaultStore.js";
 export type { OptimizerStore } from "./storage/store.js";

@@ -118,6 +118,7 @@ export class Autopilot {
     return this.switchTo(false);
   }
 
+  /** What it does at present, and the steps so far. */
   status(): AutopilotStatus {
     const open = this.history.steps().filter(({ state }) => state === "open").length;
     return { ...this.history.state(), everyMs: this.everyMs, open };

@@ -38,6 +38,7 @@ export interface CacheCounts {
   readonly maxSize: number;
 }
 
+/** Everything that an auto-optimizer may turn or start; what is left out is left alone. */
 export interface Levers {
   /** Asked at each run, so that models loaded meanwhile have theirs. */
   readonly dials?: () => readonly Dial[];
@@ -45,13 +46,17 @@ export interface Levers {
   readonly release?: () => Promise<string>;
   /** Measures or learns anew, e.g. a calibration run. Resolves with what was done, in words. */
   readonly retune?: () => Promise<string>;
+  /** Hits and misses so far, to judge a step by. */
   readonly cacheCounts?: () => Promise<CacheCounts>;
 }
 
 /** The slice of a cache that can be turned. */
 export interface TurnableCache {
+  /** Figures since it was opened. */
   statistics(): Promise<CacheCounts>;
+  /** How long new entries live, in seconds. */
   setTtl(ttlSeconds: number): void;
+  /** Removes what has expired; resolves with how many entries that were. */
   clearExpired(): Promise<number>;
 }
 

@@ -7,6 +7,7 @@ import type { Monitor } from "../monitor/index.js";
 import { type RequestRecord, SCHEMA_VERSION } from "../records.js";
 import type { Gate } from "./gate.js";
 
+/** What the calls of a function go through. */
 export interface OptimizeCallParts {
   /** Remembers results; without one every call runs. */
   readonly cache?: Pick<EntryCache, "get" | "set" | "enter">;
@@ -16,6 +17,7 @@ export interface OptimizeCallParts {
   readonly gate?: Gate;
 }
 
+/** How one function's calls are optimized. */
 export interface OptimizeCallOptions {
   /** Under which the monitor tells of it. Default: the function's name. */
   readonly name?: string;

@@ -1,6 +1,7 @@
 /** A step of the auto-optimizer: what it changes and why, what it is to bring, and what it brought. Saved as it is. */
 import type { DialKind } from "./levers.js";
 
+/** What a step turns, or starts. */
 export type StepType = DialKind | "release" | "retune";
 
 /** What a step is judged by. */

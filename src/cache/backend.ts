@@ -39,6 +39,7 @@ export interface CacheBackend {
   delete(keys: readonly string[]): Awaitable<number>;
   /** Least recently used first. What changes meanwhile may be missed. */
   entries(): AsyncIterable<CacheEntryInfo>;
+  /** How much is kept. */
   size(): Awaitable<{ readonly entries: number; readonly bytes: number }>;
   /** Releases files and timers. Clients that were passed in stay open. */
   close(): Promise<void>;

@@ -45,6 +45,7 @@ export interface CacheHit<T> {
 export class EntryCache {
   readonly tally: Tally = new Tally();
   readonly backend: CacheBackend;
+  /** Milliseconds since 1970. */
   readonly now: () => number;
   #ttl: TimeToLive;
   readonly #maxEntries: number;
@@ -56,7 +57,7 @@ export class EntryCache {
   #roomEntries = 0;
   #roomBytes = 0;
 
-  /** @throws {@link OptimizerError} `OPTION_INVALID` */
+  /** @throws OptimizerError `OPTION_INVALID` */
   constructor(options: CacheOptions = {}) {
     checkCacheOptions(options);
     this.backend = options.backend ?? memoryBackend();
@@ -90,7 +91,7 @@ export class EntryCache {
    * Stores a value and makes room for it where there is none.
    *
    * @param ttlSeconds of this entry alone
-   * @throws {@link OptimizerError} `OPTION_INVALID` for a time to live that is none
+   * @throws OptimizerError `OPTION_INVALID` for a time to live that is none
    */
   async set(key: string, value: string, ttlSeconds: TimeToLive = this.#ttl): Promise<void> {
     checkTtl(ttlSeconds);
@@ -108,7 +109,7 @@ export class EntryCache {
   /**
    * From now on new entries live so long.
    *
-   * @throws {@link OptimizerError} `OPTION_INVALID`
+   * @throws OptimizerError `OPTION_INVALID`
    */
   setTtl(ttlSeconds: TimeToLive): void {
     checkTtl(ttlSeconds);
@@ -139,6 +140,7 @@ export class EntryCache {
     return this.backend.entries();
   }
 
+  /** Figures since it was opened, and what is kept now. */
   async statistics(): Promise<CacheStatistics> {
     const { entries, bytes } = await this.#place.run(() => this.backend.size(), NOTHING);
     const { hits, misses, hitRate, timeSavedMs, costSaved, evictions } = this.tally;
@@ -159,7 +161,7 @@ export class EntryCache {
     };
   }
 
-  /** Waits while an equal call is under way; see {@link Flights}. */
+  /** Waits while an equal call is under way; see `flights.ts`. */
   enter(key: string, signal?: AbortSignal): Promise<Land> {
     return this.#flights.enter(key, signal);
   }
@@ -169,6 +171,7 @@ export class EntryCache {
     return this.#place.run(work, fallback);
   }
 
+  /** Writes what waits and releases files and timers. Clients that were passed in stay open. */
   close(): Promise<void> {
     return this.backend.close();
   }

@@ -22,12 +22,13 @@ import { keyFacts } from "./storable.js";
  * await cache.invalidate("qwen3:8b/*");
  */
 export class ExactCache extends ReplyCache {
-  /** @throws {@link OptimizerError} `OPTION_INVALID` */
+  /** @throws OptimizerError `OPTION_INVALID` */
   constructor(options: ReplyCacheOptions = {}, shared?: EntryCache) {
     super(options, shared);
     this.makeDefaultKeyEncoder(cacheKeyOf);
   }
 
+  /** Called by LangChain: the replies to this very prompt under this very configuration, or null. */
   override async lookup(prompt: string, llmKey: string): Promise<Generation[] | null> {
     if (!this.accepts(llmKey)) return null;
     const key = this.keyOf(prompt, llmKey);
@@ -38,6 +39,7 @@ export class ExactCache extends ReplyCache {
     return freshGenerations(hit.value, { hit: true, key, storedAt, hits: hit.hits });
   }
 
+  /** Called by LangChain: keeps replies, unless they must not be kept. */
   override async update(prompt: string, llmKey: string, generations: Generation[]): Promise<void> {
     const key = this.keyOf(prompt, llmKey);
     const replies = this.storable(key, llmKey, generations);
@@ -45,7 +47,7 @@ export class ExactCache extends ReplyCache {
     if (value !== null) await this.entryCache.set(key, value, this.ttlSeconds);
   }
 
-  /** The same cache for calls whose replies live longer or shorter. @throws {@link OptimizerError} `OPTION_INVALID` */
+  /** The same cache for calls whose replies live longer or shorter. @throws OptimizerError `OPTION_INVALID` */
   withTtl(ttlSeconds: TimeToLive): ExactCache {
     return new ExactCache(this.optionsWith(ttlSeconds), this.entryCache);
   }

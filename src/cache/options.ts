@@ -29,7 +29,7 @@ export const DEFAULT_MAX_BYTES: number = 64 * 1024 * 1024;
 /**
  * Refuses what would make a cache that keeps nothing, or everything, by mistake.
  *
- * @throws {@link OptimizerError} `OPTION_INVALID`
+ * @throws OptimizerError `OPTION_INVALID`
  * @example checkCacheOptions({ ttlSeconds: null, maxEntries: 5 }) // undefined
  */
 export function checkCacheOptions({ ttlSeconds, maxEntries, maxBytes }: CacheOptions): void {
@@ -38,7 +38,7 @@ export function checkCacheOptions({ ttlSeconds, maxEntries, maxBytes }: CacheOpt
   checkCount("maxBytes", maxBytes);
 }
 
-/** @throws {@link OptimizerError} `OPTION_INVALID` */
+/** @throws OptimizerError `OPTION_INVALID` */
 export function checkTtl(ttlSeconds: unknown): void {
   if (ttlSeconds === undefined || ttlSeconds === null || ttlSeconds === "learned") return;
   if (typeof ttlSeconds === "number" && ttlSeconds > 0 && Number.isFinite(ttlSeconds)) return;

@@ -4,6 +4,7 @@ import { type PostgresClient, type Row, runSql } from "../storage/postgres/postg
 import { callServer, onceDone } from "../storage/serverCall.js";
 import { type CacheBackend, type CacheEntryInfo, entryBytes } from "./backend.js";
 
+/** Where entries lie. */
 export interface PostgresBackendOptions {
   /** Begins the name of the table. @default "optimizer_" */
   readonly prefix?: string;
@@ -15,7 +16,7 @@ const INFO = "key, stored_at::text, expires_at::text, used_at::text, hits::text,
  * Keeps cached values in a PostgreSQL of the user's, version 13 or newer; makes its table itself. The client stays
  * open.
  *
- * @throws {@link OptimizerError} `OPTION_INVALID`
+ * @throws OptimizerError `OPTION_INVALID`
  * @example
  * const cache = new ExactCache({ backend: postgresBackend(new Pool({ connectionString: url })) });
  */

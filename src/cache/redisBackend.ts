@@ -4,6 +4,7 @@ import { type RedisClient, runScript, sendCommand } from "../storage/redis/redis
 import { callServer } from "../storage/serverCall.js";
 import { type CacheBackend, type CacheEntry, type CacheEntryInfo, entryBytes } from "./backend.js";
 
+/** Where entries lie. */
 export interface RedisBackendOptions {
   /** Begins every key; in a cluster it needs a hash tag, e.g. "{team}:". @default "optimizer:" */
   readonly prefix?: string;

@@ -50,7 +50,7 @@ export abstract class ReplyCache extends BaseCache<Generation[]> implements Stre
   private readonly judged = new Map<string, Judgement>();
   private readonly openedAt = new Map<string, number>();
 
-  /** @throws {@link OptimizerError} `OPTION_INVALID` */
+  /** @throws OptimizerError `OPTION_INVALID` */
   constructor(options: ReplyCacheOptions, shared?: EntryCache) {
     super();
     this.entryCache = shared ?? new EntryCache(options);
@@ -79,7 +79,7 @@ export abstract class ReplyCache extends BaseCache<Generation[]> implements Stre
     return refusal === null;
   }
 
-  /** From now on new replies live so long. @throws {@link OptimizerError} `OPTION_INVALID` */
+  /** From now on new replies live so long. @throws OptimizerError `OPTION_INVALID` */
   setTtl(ttlSeconds: TimeToLive): void {
     this.entryCache.setTtl(ttlSeconds);
     this.ttlSeconds = undefined;
@@ -100,10 +100,12 @@ export abstract class ReplyCache extends BaseCache<Generation[]> implements Stre
     return this.entryCache.entries();
   }
 
+  /** Figures since it was opened, and what is kept now. */
   statistics(): Promise<CacheStatistics> {
     return this.entryCache.statistics();
   }
 
+  /** Writes what waits and releases files and timers. Clients that were passed in stay open. */
   close(): Promise<void> {
     return this.entryCache.close();
   }

@@ -28,6 +28,7 @@ export interface OptimizerCallbackHandlerOptions {
 export interface CallbackClock {
   /** Milliseconds since any fixed moment; never goes back. */
   monotonicMs(): number;
+  /** The present moment; records begin at it. */
   date(): Date;
 }
 
@@ -92,7 +93,7 @@ export class OptimizerCallbackHandler extends BaseCallbackHandler {
   private readonly runs = new Map<string, OpenRun>();
   private hasWarned = false;
 
-  /** @throws {@link OptimizerError} `OPTION_INVALID`, and what opening a folder throws (`STORE_READ_ONLY` ...) */
+  /** @throws OptimizerError `OPTION_INVALID`, and what opening a folder throws (`STORE_READ_ONLY` ...) */
   constructor(options: OptimizerCallbackHandlerOptions = {}) {
     super({
       ignoreChain: true,

@@ -83,6 +83,7 @@ const LOOKED_UP = Symbol("lookedUp");
  * console.log(reply.response_metadata.optimizer); // the decision, its reason and its outcome
  */
 export class OptimizedChatOllama extends TypedChatOllama {
+  /** @internal Names it in LangChain's traces. */
   static override lc_name(): string {
     return "OptimizedChatOllama";
   }
@@ -131,6 +132,7 @@ export class OptimizedChatOllama extends TypedChatOllama {
     return super.invoke(input, options);
   }
 
+  /** @internal Called by LangChain. */
   override async *_streamIterator(
     input: BaseLanguageModelInput,
     options?: Partial<OptimizedChatOllamaCallOptions>,

@@ -42,6 +42,7 @@ interface WithCommands {
  * await model.invoke("The sky is blue because", { numCtx: 8192 });
  */
 export class OptimizedOllama extends TypedOllama {
+  /** @internal Names it in LangChain's traces. */
   static override lc_name(): string {
     return "OptimizedOllama";
   }
@@ -87,6 +88,7 @@ export class OptimizedOllama extends TypedOllama {
     return super.invoke(input, options);
   }
 
+  /** @internal Called by LangChain. */
   override async *_streamIterator(
     input: BaseLanguageModelInput,
     options?: Partial<OptimizedOllamaCallOptions>,
@@ -95,6 +97,7 @@ export class OptimizedOllama extends TypedOllama {
     yield* super._streamIterator(input, options);
   }
 
+  /** @internal Called by LangChain. */
   override async *_streamResponseChunks(
     prompt: string,
     options: ParsedOptions,

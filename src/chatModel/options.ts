@@ -154,7 +154,8 @@ export function checkOptions(options: object): void {
  */
 export function checkInput(input: unknown): void {
   if (typeof input === "string" || Array.isArray(input)) return;
-  if (typeof (input as { toChatMessages?: unknown } | null | undefined)?.toChatMessages === "function") return;
+  if (typeof (input as { toChatMessages?: unknown } | null | undefined)?.toChatMessages === "function")
+    return;
   throw new OptimizerError({
     code: "OPTION_INVALID",
     message: `The input of the call is ${shown(input)}`,

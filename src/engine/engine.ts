@@ -48,7 +48,7 @@ export class Engine {
    * Sends one call with the window decided.
    *
    * @throws {@link WindowOverflow} when the prompt fits no permitted window (`onOverflow` other than "cut")
-   * @throws {@link OptimizerError} `OPTION_INVALID` for windows and batches that Ollama would misread
+   * @throws OptimizerError `OPTION_INVALID` for windows and batches that Ollama would misread
    * @throws {@link UpstreamError} when the server refuses or cannot be reached
    */
   async send(call: EngineCall): Promise<EngineReply> {

@@ -4,7 +4,7 @@ import type { WireChunk, WireRequest } from "../backend/wire.js";
 import type { Configuration } from "../optimizer/configuration.js";
 import type { DecisionRecord, RequestRecord, RequestSource } from "../records.js";
 
-/** What happens to a prompt that fits no permitted window. `trim` is done by the caller, see {@link Overflow}. */
+/** What happens to a prompt that fits no permitted window. `trim` is done by the caller, see `chatModel/overflow.ts`. */
 export type OverflowPolicy = "error" | "trim" | "cut";
 
 /** One call of `/api/chat` or `/api/generate`, as its client would have sent it. */

@@ -33,6 +33,7 @@ export interface TuningOptions {
   readonly expectedLoad?: ExpectedLoad;
 }
 
+/** How much a program is to send: other defaults follow from it. */
 export interface ExpectedLoad {
   /** More than 5,000 make room for twice as many templates. */
   readonly uniqueTemplates?: number;

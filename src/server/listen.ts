@@ -17,6 +17,7 @@ const STALL_MS = 60_000;
 /** Longer than clients keep a socket idle, so that it is they who close it. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
 
+/** Where to listen. */
 export interface ListenOptions {
   /** Default 127.0.0.1. */
   readonly address?: string;
@@ -30,6 +31,7 @@ export interface ListenOptions {
   readonly stallMs?: number;
 }
 
+/** A listening server. */
 export interface Listener {
   /** e.g. "http://127.0.0.1:11435" */
   readonly origin: string;

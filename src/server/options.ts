@@ -7,6 +7,7 @@ import type { Activity } from "./activity.js";
 import type { CallEngine } from "./callEngine.js";
 import type { ReportingOptions } from "./report/watch.js";
 
+/** What the server is made of, and what it permits. */
 export interface ServerAppOptions {
   /** Base address of Ollama. The only place that requests are ever sent to. */
   readonly upstream: string;

@@ -34,7 +34,7 @@ export interface Memory {
 
 /**
  * Calls of `load`, `commit` and `poll` never overlap. `append` and `requests` may run at any time.
- * An {@link OptimizerError} of `load` ends the store, except `STORE_UNREACHABLE`, which is tried again.
+ * An OptimizerError of `load` ends the store, except `STORE_UNREACHABLE`, which is tried again.
  */
 export interface Backend {
   readonly location: string;

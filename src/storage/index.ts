@@ -1,5 +1,16 @@
 /** What an optimizer remembers, and where: the contract, the memory and JSON drivers. */
 
+export type {
+  Counts,
+  Histogram,
+  ProfileRecord,
+  RuleRecord,
+  RunnerOptions,
+  SettingRecord,
+  StoredRecord,
+  TemplateRecord,
+  TemplateScope,
+} from "../records.js";
 export { defaultStorePath, openDefaultStore, type StorePathContext } from "./defaultStore.js";
 export type { JsonMaintenance } from "./json/jsonBackend.js";
 export { type JsonStoreOptions, openJsonStore } from "./json/openJsonStore.js";

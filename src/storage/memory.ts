@@ -14,7 +14,7 @@ export interface MemoryStoreOptions extends StoreOptions {
 /**
  * Keeps everything in memory.
  *
- * @throws {@link OptimizerError} `OPTION_INVALID`
+ * @throws OptimizerError `OPTION_INVALID`
  * @example
  * const store = memoryStore();
  * await store.merge("settings", { id: "greeting", value: "hello" });

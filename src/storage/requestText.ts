@@ -5,6 +5,7 @@ import type { RequestRecord } from "../records.js";
 /** Changes a text before it is stored, e.g. to take out names. */
 export type Redact = (text: string) => string;
 
+/** Whether prompts and replies are kept, and in which words. */
 export interface RequestTextOptions {
   /** Keep prompt and reply in the request log. Default false. */
   readonly storeText?: boolean;

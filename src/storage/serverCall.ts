@@ -11,7 +11,7 @@ export const CALL_MS = 10_000;
  * The result of a call, or `STORE_UNREACHABLE`. A call that was given up may still be carried out later; drivers
  * number what they send, so that a repetition does nothing.
  *
- * @throws {@link OptimizerError} `STORE_UNREACHABLE`
+ * @throws OptimizerError `STORE_UNREACHABLE`
  */
 export async function callServer<T>(location: string, call: () => Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;

@@ -22,6 +22,7 @@ export interface Documents {
   readonly rules: RuleRecord;
   readonly settings: SettingRecord;
 }
+/** Kinds of stored documents. */
 export type DocumentKind = keyof Documents;
 export const DOCUMENT_KINDS: readonly DocumentKind[] = ["settings", "profiles", "rules", "templates"];
 
@@ -72,6 +73,7 @@ export interface StoreEvent {
   readonly record: StoredRecord | null;
 }
 
+/** A store: what all drivers have in common. */
 export interface OptimizerStore {
   /** For people: a folder, a server, "memory". */
   readonly location: string;

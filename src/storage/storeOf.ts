@@ -16,7 +16,7 @@ const IN_MEMORY = "memory";
 /**
  * The store that an option names. A folder that is open already is not opened again; after `close()` it is.
  *
- * @throws {@link OptimizerError} `OPTION_INVALID`, and what `openJsonStore` throws
+ * @throws OptimizerError `OPTION_INVALID`, and what `openJsonStore` throws
  * @example storeOf(false).location // "memory"
  */
 export function storeOf(option?: StoreOption, logger?: Logger): OptimizerStore {

@@ -13,11 +13,13 @@ export interface TransferProgress {
   readonly documents: number;
 }
 
+/** How a long export or import is followed. */
 export interface TransferOptions {
   /** Called after every few hundred records and at the end. */
   readonly onProgress?: (progress: TransferProgress) => void;
 }
 
+/** How an export is taken in. */
 export interface ImportOptions extends TransferOptions {
   /** Version of the target. Default the package's. */
   readonly schemaVersion?: number;
@@ -86,7 +88,7 @@ export async function* exportStore(
  * it lacks. Exports of older versions are carried to the present one.
  *
  * @returns how many requests and documents were in the export
- * @throws {@link OptimizerError} `STORE_NEWER`, `STORE_EXPORT_DAMAGED`, `STORE_ALREADY_IMPORTED`
+ * @throws OptimizerError `STORE_NEWER`, `STORE_EXPORT_DAMAGED`, `STORE_ALREADY_IMPORTED`
  * @example
  * await importStore(postgresStore(pool), exportStore(openJsonStore("./optimizer")), { onProgress: console.log });
  */

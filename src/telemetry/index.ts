@@ -9,6 +9,7 @@ import type { OptimizerStore } from "../storage/store.js";
 import { spanAttributes } from "./attributes.js";
 import { requestMetrics } from "./metrics.js";
 
+/** Where recorded calls go to, as OpenTelemetry's own objects. */
 export interface TelemetryOptions {
   readonly tracer?: Tracer;
   readonly meter?: Meter;

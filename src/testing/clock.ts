@@ -2,6 +2,7 @@
 
 /** Milliseconds since 1970, and waiting. */
 export interface Clock {
+  /** Milliseconds since 1970. */
   now(): number;
   /** Resolves after `ms`; resolves at once when `signal` aborts (the caller looks at the signal). */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;

@@ -16,6 +16,7 @@ export interface Engine {
   describe?(): Promise<Partial<ServedModel>>;
   /** @throws OutOfMemory */
   load(request: LoadRequest): Promise<Runner>;
+  /** Frees what the engine holds, when the server closes. */
   close?(): Promise<void>;
 }
 
@@ -37,6 +38,7 @@ export interface Runner {
   generate(request: GenerateRequest): AsyncGenerator<GenerateEvent, void>;
   /** One vector per text. */
   embed(texts: readonly (readonly number[])[]): Promise<number[][]>;
+  /** Frees the model. */
   close(): Promise<void>;
 }
 

@@ -21,6 +21,7 @@ import {
 import { tinyModelFile } from "./tinyModel.js";
 import type { Piece, Tokenizer, TokenizerFile } from "./tokenizer.js";
 
+/** Which model runs, and on how many threads. */
 export interface LlamaEngineOptions {
   /** A GGUF file; default a generated one with random weights, written once to the temporary folder. */
   readonly modelPath?: string;

@@ -67,6 +67,7 @@ export interface ServedModel {
   readonly kvBytesPerToken: number;
   readonly computeBytesPerBatchToken: number;
   readonly loadMs: number;
+  /** Prompt tokens per second, by batch size. */
   readonly promptTokensPerSecond: (numBatch: number) => number;
   readonly tokensPerSecond: number;
   readonly embeddingLength: number;

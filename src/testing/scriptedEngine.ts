@@ -39,6 +39,7 @@ export interface ScriptedReply {
 
 /** A reply for everything, or one that depends on the call. */
 export interface Script {
+  /** What is said; default "ok". */
   readonly reply?:
     | ScriptedReply
     | string

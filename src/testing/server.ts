@@ -70,6 +70,7 @@ export interface OllamaServer {
   clearFailures(): void;
   /** Ends all connections and frees the engine. */
   close(): Promise<void>;
+  /** The same as {@link close}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 

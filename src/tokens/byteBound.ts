@@ -12,7 +12,7 @@ export function byteBound(text: string): number {
   return Buffer.byteLength(text, "utf8");
 }
 
-/** {@link byteBound} of texts of any length: 10 MB beyond Latin-1 take 7 ms, so others are let in between slices. */
+/** `byteBound` of texts of any length: 10 MB beyond Latin-1 take 7 ms, so others are let in between slices. */
 export async function byteBoundOf(texts: readonly string[]): Promise<number> {
   let bytes = 0;
   for (const text of texts) {

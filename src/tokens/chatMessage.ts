@@ -9,6 +9,7 @@ export interface ChatMessage {
   readonly tool_call_id?: string;
 }
 
+/** A tool call in a message, in Ollama's form. */
 export interface ChatToolCall {
   readonly id?: string;
   readonly function: { readonly name: string; readonly arguments: unknown; readonly index?: number };

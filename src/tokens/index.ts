@@ -2,4 +2,4 @@ export { byteBoundOf } from "./byteBound.js";
 export { ChatLayout } from "./chatLayout.js";
 export type { ChatContext, ChatMessage, ChatToolCall, RenderProbe } from "./chatMessage.js";
 export { estimateTokens } from "./estimate.js";
-export { TokenizerPool, type TokenizerPoolOptions } from "./pool.js";
+export { type FetchShow, TokenizerPool, type TokenizerPoolOptions } from "./pool.js";

@@ -14,6 +14,7 @@ const MOST_AT_ONCE = 8;
 /** A worker that keeps dying (out of memory) is given up. */
 const MOST_CRASHES = 3;
 
+/** Where tokenizers are kept, and who hears of failures. */
 export interface TokenizerPoolOptions {
   /** Vocabularies are kept in `tokenizers/` below this folder; null (default): in memory only. */
   readonly folder?: string | null;
@@ -40,7 +41,7 @@ interface Pending {
 }
 
 /** Brings the reply of `/api/show`, as it comes. */
-type FetchShow = () => Promise<AsyncIterable<Uint8Array> | Iterable<Uint8Array>>;
+export type FetchShow = () => Promise<AsyncIterable<Uint8Array> | Iterable<Uint8Array>>;
 
 type Ask = Request extends infer R ? (R extends Request ? Omit<R, "id"> : never) : never;
 
@@ -93,6 +94,7 @@ export class TokenizerPool {
     return load;
   }
 
+  /** Whether this model's tokens can be counted now. */
   isReady(digest: string): boolean {
     return this.ready.has(digest);
   }
@@ -179,6 +181,7 @@ export class TokenizerPool {
     await worker?.terminate();
   }
 
+  /** The same as {@link close}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

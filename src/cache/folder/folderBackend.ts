@@ -17,6 +17,7 @@ export interface FolderBackendOptions {
   readonly refreshMs?: number;
   /** Files are written anew when they hold more than this and twice what is alive. @default 8 MiB */
   readonly compactBytes?: number;
+  /** Milliseconds since 1970. Default `Date.now`. */
   readonly now?: () => number;
 }
 
@@ -38,7 +39,7 @@ const COMPACT_AGAIN_MS = 60_000;
  * processes may share it: they see what the others stored and removed within a second. Nothing is synced to disk:
  * after a loss of power entries may be missing, and one that is damaged is missing too.
  *
- * @throws {@link OptimizerError} `STORE_FOLDER_LINK`, `STORE_NOT_A_FOLDER`, `STORE_READ_ONLY`
+ * @throws OptimizerError `STORE_FOLDER_LINK`, `STORE_NOT_A_FOLDER`, `STORE_READ_ONLY`
  * @example
  * const cache = new ExactCache({ backend: folderBackend("./optimizer"), maxEntries: 100_000 });
  */

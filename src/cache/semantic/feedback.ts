@@ -9,7 +9,7 @@ export class Feedback {
   readonly #samples: FeedbackSample[] = [];
   #learned: LearnedThreshold | null = null;
 
-  /** @throws {@link OptimizerError} `OPTION_INVALID` for a bound that is none */
+  /** @throws OptimizerError `OPTION_INVALID` for a bound that is none */
   constructor(readonly bound: number) {
     if (!(bound > 0 && bound < 1)) {
       throw new OptimizerError({

@@ -109,7 +109,7 @@ export class SemanticCache extends ReplyCache {
   #refreshedAt = Number.NEGATIVE_INFINITY;
   #hasFeedback = false;
 
-  /** @throws {@link OptimizerError} `OPTION_INVALID` */
+  /** @throws OptimizerError `OPTION_INVALID` */
   constructor(options: SemanticCacheOptions) {
     super(options);
     this.#embeddings = options.embeddings;
@@ -125,6 +125,7 @@ export class SemanticCache extends ReplyCache {
     return this.#feedback.learned;
   }
 
+  /** Called by LangChain: the replies to this prompt, or to one that asks the same in other words, or null. */
   override async lookup(prompt: string, llmKey: string): Promise<Generation[] | null> {
     if (!this.accepts(llmKey)) return null;
     const asked = askedIn(prompt);
@@ -152,6 +153,7 @@ export class SemanticCache extends ReplyCache {
     return isCounted ? this.open(key) : this.#missed(key);
   }
 
+  /** Called by LangChain: keeps replies, unless they must not be kept. */
   override async update(prompt: string, llmKey: string, generations: Generation[]): Promise<void> {
     const asked = askedIn(prompt);
     if (!asked) return;

@@ -11,7 +11,10 @@ import type { CallEngine } from "../callEngine.js";
 /** What a report tells beyond the request log. */
 export interface ReportingOptions {
   /** A cache of replies that this program uses: its figures are told, and its time to live may be turned. */
-  readonly cache?: Omit<TurnableCache, "statistics"> & { statistics(): Promise<CacheStatistics> };
+  readonly cache?: Omit<TurnableCache, "statistics"> & {
+    /** Figures since it was opened. */
+    statistics(): Promise<CacheStatistics>;
+  };
   /** Prices for `/optimization/costs` and the report. */
   readonly prices?: Prices;
   /** IANA name: where days begin. Default "UTC". */

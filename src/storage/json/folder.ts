@@ -17,7 +17,7 @@ const TOLERATED = new Set([".DS_Store", "Thumbs.db", "desktop.ini", ".gitignore"
  * Makes a store's folder, or checks the one that is there. Synchronous, a few system calls.
  *
  * @returns whether it can be read only
- * @throws {@link OptimizerError} `STORE_FOLDER_LINK`, `STORE_FOLDER_FOREIGN`, `STORE_NOT_A_FOLDER`, `STORE_READ_ONLY`
+ * @throws OptimizerError `STORE_FOLDER_LINK`, `STORE_FOLDER_FOREIGN`, `STORE_NOT_A_FOLDER`, `STORE_READ_ONLY`
  */
 export function prepareFolder(folder: string): void {
   try {
@@ -55,7 +55,7 @@ function makeFolder(folder: string): void {
 /**
  * Refuses a link, which could lead the store's writes elsewhere, and narrows rights that are too wide.
  *
- * @throws {@link OptimizerError} `STORE_FOLDER_LINK`, `STORE_NOT_A_FOLDER`
+ * @throws OptimizerError `STORE_FOLDER_LINK`, `STORE_NOT_A_FOLDER`
  */
 export function assertRealFolder(folder: string): void {
   const stats = lstatSync(folder);

@@ -22,7 +22,7 @@ export interface FolderMigration {
   open(schemaVersion: number): OptimizerStore;
 }
 
-/** @throws {@link OptimizerError} `STORE_MIGRATION_FAILED`, `STORE_LOCKED` */
+/** @throws OptimizerError `STORE_MIGRATION_FAILED`, `STORE_LOCKED` */
 export async function migrateFolder({ folder, to, steps, open }: FolderMigration): Promise<void> {
   const wasLocked = await underLock(folder, LOCK_WAIT_MS, async () => {
     const { file } = readStoreFile(folder);

@@ -16,7 +16,7 @@ export interface JsonStoreOptions extends StoreOptions, JsonMaintenance {}
 /**
  * Opens (or makes) a store in a folder. Returns at once; documents are read in the background, see `ready()`.
  *
- * @throws {@link OptimizerError} `STORE_NEWER`, `STORE_FOLDER_LINK`, `STORE_FOLDER_FOREIGN`, `STORE_NOT_A_FOLDER`,
+ * @throws OptimizerError `STORE_NEWER`, `STORE_FOLDER_LINK`, `STORE_FOLDER_FOREIGN`, `STORE_NOT_A_FOLDER`,
  * `STORE_READ_ONLY`, `STORE_FULL`
  * @example
  * const store = openJsonStore("./optimizer");

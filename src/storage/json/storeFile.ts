@@ -38,7 +38,7 @@ export function writeStoreFile(folder: string, file: StoreFile): Promise<void> {
   return durableWrite(join(folder, STORE_FILE), `${JSON.stringify(file)}\n`);
 }
 
-/** @throws {@link OptimizerError} `STORE_NEWER` */
+/** @throws OptimizerError `STORE_NEWER` */
 export function assertNotNewer(folder: string, found: number, known: number): void {
   if (found <= known) return;
   throw new OptimizerError({

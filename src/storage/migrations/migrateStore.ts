@@ -17,7 +17,7 @@ export interface StoreMigration {
 /**
  * Copies and verifies. The old place is untouched; the caller switches to the new one afterwards.
  *
- * @throws {@link OptimizerError} `STORE_MIGRATION_FAILED`
+ * @throws OptimizerError `STORE_MIGRATION_FAILED`
  */
 export async function migrateStore(migration: StoreMigration): Promise<void> {
   try {

@@ -33,7 +33,7 @@ export interface VersionedPlace {
   end(version: number): Promise<void>;
 }
 
-/** @throws {@link OptimizerError} `STORE_NEWER`, `STORE_MIGRATION_FAILED`, `STORE_LOCKED`, `STORE_UNREACHABLE` */
+/** @throws OptimizerError `STORE_NEWER`, `STORE_MIGRATION_FAILED`, `STORE_LOCKED`, `STORE_UNREACHABLE` */
 export async function prepareServer(place: VersionedPlace): Promise<void> {
   const deadline = performance.now() + GIVE_UP_MS;
   for (let found = await place.begin(); found !== place.to; found = await place.begin()) {

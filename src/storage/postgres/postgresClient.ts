@@ -1,13 +1,17 @@
 /** The slice of a PostgreSQL client that is needed: one statement with parameters. */
 
 /** pg: a `Pool` (a `Client` does not come back after the server was restarted). */
-interface QueryingClient {
+export interface QueryingClient {
+  /** Runs one statement with parameters `$1`, `$2`. */
   query(text: string, values?: unknown[]): Promise<{ readonly rows: readonly unknown[] }>;
+  /** Hears of lost connections. */
   on?(event: "error", listener: (error: Error) => void): unknown;
+  /** Ends what `on` began. */
   off?(event: "error", listener: (error: Error) => void): unknown;
 }
 /** postgres.js. */
-interface UnsafeClient {
+export interface UnsafeClient {
+  /** Runs one statement with parameters `$1`, `$2`. */
   unsafe(text: string, values?: (string | number | null)[]): PromiseLike<readonly unknown[]>;
 }
 /** A `Pool` of pg, or what `postgres(url)` of postgres.js returns. */

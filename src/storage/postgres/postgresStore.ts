@@ -10,13 +10,13 @@ import type { PostgresClient } from "./postgresClient.js";
 import { postgresPlace } from "./postgresPlace.js";
 
 export type { PostgresStoreOptions } from "./postgresBackend.js";
-export type { PostgresClient } from "./postgresClient.js";
+export type { PostgresClient, QueryingClient, UnsafeClient } from "./postgresClient.js";
 
 /**
  * Keeps everything in a PostgreSQL of the user's, version 13 or newer; makes its tables and functions itself. The
  * client stays open when the store is closed.
  *
- * @throws {@link OptimizerError} `OPTION_INVALID`
+ * @throws OptimizerError `OPTION_INVALID`
  * @example
  * const store = postgresStore(new Pool({ connectionString: url }), { prefix: "team_" });
  */

@@ -2,16 +2,20 @@
 import { createHash } from "node:crypto";
 
 /** ioredis. */
-interface CallingClient {
+export interface CallingClient {
+  /** Sends one command. */
   call(command: string, ...words: string[]): Promise<unknown>;
 }
 /** node-redis. */
-interface SendingClient {
+export interface SendingClient {
+  /** Sends one command, its name first. */
   sendCommand(words: string[]): Promise<unknown>;
 }
 /** ioredis (`new Redis()`) or node-redis (`createClient()`, connected). */
 export type RedisClient = (CallingClient | SendingClient) & {
+  /** Hears of lost connections, where the client tells them. */
   on?(event: "error", listener: (error: Error) => void): unknown;
+  /** Ends what `on` began. */
   off?(event: "error", listener: (error: Error) => void): unknown;
 };
 

@@ -10,13 +10,13 @@ import type { RedisClient } from "./redisClient.js";
 import { redisPlace } from "./redisPlace.js";
 
 export type { RedisStoreOptions } from "./redisBackend.js";
-export type { RedisClient } from "./redisClient.js";
+export type { CallingClient, RedisClient, SendingClient } from "./redisClient.js";
 
 /**
  * Keeps everything in a Redis of the user's, version 6 or newer. Awaited writes are as durable as the server is
  * configured: `appendfsync always` loses nothing. The client stays open when the store is closed.
  *
- * @throws {@link OptimizerError} `OPTION_INVALID`
+ * @throws OptimizerError `OPTION_INVALID`
  * @example
  * const store = redisStore(new Redis(url), { prefix: "team:" });
  */
