@@ -6,7 +6,7 @@ import { findLog, readLog } from "../../../src/cli/doctor/serverLog.js";
 
 /** Lines of real servers: those that say nothing here were left out, and folders were renamed. */
 const recorded = (version: string): string =>
-  readFileSync(new URL(`../../fixtures/recorded/${version}/serve-log.txt`, import.meta.url), "utf8");
+  readFileSync(new URL(`../../fixtures/serveLogs/${version}.txt`, import.meta.url), "utf8");
 
 test("settings, the default window, flash attention and loads are read from 0.34.0's log", () => {
   const facts = readLog(recorded("0.34.0"));
