@@ -15,7 +15,7 @@ export interface Committed {
 }
 
 export interface CommitQueueOptions<T> {
-  /** Makes the items durable, in order. Must not throw. */
+  /** Makes the items durable, in order. One that throws stored nothing. */
   readonly commit: (items: readonly T[]) => Promise<Committed>;
   /** How long a write may wait for a store out of reach before it rejects, in milliseconds. */
   readonly patienceMs: number;
@@ -148,7 +148,7 @@ export class CommitQueue<T> {
       batch.push(entry);
       bytes += entry.bytes;
     }
-    const { stored, error, unsynced = 0 } = await this.#options.commit(batch.map(({ item }) => item));
+    const { stored, error, unsynced = 0 } = await this.#commit(batch.map(({ item }) => item));
     for (const entry of this.#take(stored)) entry.waiting?.resolve();
     for (const entry of this.#take(unsynced)) entry.waiting?.reject(error);
     if (error === undefined) return undefined;
@@ -156,6 +156,14 @@ export class CommitQueue<T> {
     this.#rejectImpatient(error);
     this.#retryLater();
     return error;
+  }
+
+  async #commit(items: readonly T[]): Promise<Committed> {
+    try {
+      return await this.#options.commit(items);
+    } catch (error) {
+      return { stored: 0, error };
+    }
   }
 
   #take(count: number): Entry<T>[] {

@@ -7,6 +7,7 @@ import { CommitQueue } from "./commitQueue.js";
 import { DocumentTable } from "./documentTable.js";
 import { type DocumentOperation, documentId, type StampedChange } from "./merge.js";
 import { type RequestTextOptions, storableRequest } from "./requestText.js";
+import { assertStorableChange, assertStorableRequest } from "./storable.js";
 import type {
   Change,
   DocumentKind,
@@ -85,7 +86,6 @@ export class QueuedStore implements OptimizerStore {
     this.#requests = new CommitQueue({
       ...queue,
       commit: (requests) => this.#append(requests),
-      onDropped: ({ request }) => this.#recent.delete(request.id),
     });
     this.#ready = this.#inTurn(() => this.#load());
     this.#ready.catch((error: unknown) => this.#warnOnce(error));
@@ -109,17 +109,18 @@ export class QueuedStore implements OptimizerStore {
     return this.#propose("merge", kind, change);
   }
 
-  async create<K extends DocumentKind>(kind: K, document: Change<Documents[K]>): Promise<Documents[K]> {
-    await this.#propose("create", kind, document);
-    const stored = this.get(kind, document.id);
-    if (stored === undefined) {
+  create<K extends DocumentKind>(kind: K, document: Change<Documents[K]>): Promise<Documents[K]> {
+    const created = this.#propose("create", kind, document).then(() => {
+      const stored = this.get(kind, document.id);
+      if (stored !== undefined) return stored;
       throw new OptimizerError({
         code: "STORE_DOCUMENT_REMOVED",
         message: `${kind} "${document.id}" was removed while it was created`,
         remedy: "Create it again.",
       });
-    }
-    return stored;
+    });
+    created.catch(() => {});
+    return created;
   }
 
   remove(kind: DocumentKind, id: string): Promise<void> {
@@ -129,10 +130,20 @@ export class QueuedStore implements OptimizerStore {
   append(request: RequestRecord): Promise<void> {
     const known = this.#recent.get(request.id);
     if (known !== undefined) return known;
-    const storable = storableRequest(request, this.#options, this.#logger);
-    const text = JSON.stringify(storable);
+    let storable: RequestRecord;
+    let text: string;
+    try {
+      assertStorableRequest(request);
+      storable = storableRequest(request, this.#options, this.#logger);
+      text = JSON.stringify(storable);
+    } catch (error) {
+      return this.#refuse(error);
+    }
     const added = this.#requests.add({ request: storable, text }, text.length);
     this.#recent.set(request.id, added);
+    added.catch((error: unknown) => {
+      if (isRefused(error)) this.#recent.delete(request.id);
+    });
     if (this.#recent.size > RECENT_REQUESTS) {
       for (const oldest of this.#recent.keys()) {
         this.#recent.delete(oldest);
@@ -218,20 +229,21 @@ export class QueuedStore implements OptimizerStore {
       // What is remembered is exactly what is stored, and the caller may go on changing its object.
       stamped = JSON.parse(text) as StampedChange;
     } catch (error) {
-      return Promise.reject(error);
+      return this.#refuse(error);
     }
     return this.#queue(kind, { type, change: stamped }, text.length);
   }
 
+  /** A rejection that nobody needs to await. */
+  #refuse(error: unknown): Promise<never> {
+    this.#warnOnce(error);
+    const refused = Promise.reject(error);
+    refused.catch(() => {});
+    return refused;
+  }
+
   #stamp<K extends DocumentKind>(kind: K, change: Change<Documents[K]>): StampedChange {
-    if (typeof change.id !== "string" || !isStorableId(change.id)) {
-      throw invalidChange(
-        kind,
-        `its id is ${JSON.stringify(change.id)}`,
-        "Give it a string of 1 to 512 characters without NUL and lone surrogates.",
-      );
-    }
-    assertFinite(kind, change.id, (change.counts ?? {}) as Counts);
+    assertStorableChange(kind, change);
     const current = this.get(kind, change.id);
     const now = new Date(this.#now()).toISOString();
     const { createdAt, ...rest } = change;
@@ -309,37 +321,18 @@ export class QueuedStore implements OptimizerStore {
   }
 }
 
-/** A server that does not answer may answer later; a store of another version stays what it is. */
+/** A server that does not answer may answer later, as may a disk; a store of another version stays what it is. */
 function isPassing(error: unknown): boolean {
-  return !OptimizerError.isInstance(error) || error.code === "STORE_UNREACHABLE";
+  return (
+    !OptimizerError.isInstance(error) ||
+    error.code === "STORE_UNREACHABLE" ||
+    error.code === "STORE_READ_FAILED"
+  );
 }
 
-/** PostgreSQL keeps no NUL and no half characters, and its index entries are limited. */
-function isStorableId(id: string): boolean {
-  return id.length > 0 && id.length <= 512 && !id.includes("\0") && Buffer.from(id).toString() === id;
-}
-
-function assertFinite(kind: string, id: string, counts: Counts): void {
-  for (const [key, value] of Object.entries(counts)) {
-    if (
-      typeof value === "number"
-        ? !Number.isFinite(value)
-        : Array.isArray(value) && !value.every(Number.isFinite)
-    ) {
-      throw invalidChange(
-        kind,
-        `counts.${key} of "${id}" is not a finite number`,
-        "Leave it out or count something finite.",
-      );
-    }
-    if (typeof value === "object" && !Array.isArray(value)) assertFinite(kind, id, value as Counts);
-  }
-}
-
-function invalidChange(kind: string, message: string, remedy: string): OptimizerError {
-  return new OptimizerError({
-    code: "STORE_CHANGE_INVALID",
-    message: `A change of ${kind} is refused: ${message}`,
-    remedy,
-  });
+/** It is not in the queue any more, and may be given again. */
+function isRefused(error: unknown): boolean {
+  return (
+    OptimizerError.isInstance(error) && (error.code === "STORE_QUEUE_FULL" || error.code === "STORE_CLOSED")
+  );
 }

@@ -4,7 +4,8 @@
  * other fields are replaced by the later `updatedAt`, `createdAt` keeps the earliest.
  *
  * A failed write rejects, but is not given up: it stays visible in memory and is tried again until the store is
- * closed, so it must not be repeated. Only `STORE_QUEUE_FULL` and `STORE_CLOSED` mean that it is gone.
+ * closed, so it must not be repeated. Only `STORE_QUEUE_FULL`, `STORE_CLOSED`, `STORE_CHANGE_INVALID` and
+ * `STORE_REQUEST_INVALID` mean that it is gone.
  */
 import type {
   ProfileRecord,

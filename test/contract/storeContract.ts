@@ -1,7 +1,8 @@
 /** What every driver must do. Each driver's test runs this on the real thing. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { RuleRecord } from "../../src/records.ts";
 import type { StoreOptions } from "../../src/storage/queuedStore.ts";
-import type { OptimizerStore } from "../../src/storage/store.ts";
+import type { Change, OptimizerStore } from "../../src/storage/store.ts";
 import { collect, request, rule, template, time } from "./records.ts";
 
 export interface StoreDriver {
@@ -131,6 +132,74 @@ export function describeStoreContract(name: string, driver: StoreDriver): void {
       });
       await expect(store.merge("rules", { id: "" })).rejects.toMatchObject({ code: "STORE_CHANGE_INVALID" });
       expect(store.get("rules", "r")).toBeUndefined();
+    });
+
+    it("refuses at once what no server could take, and stores what comes after it", async () => {
+      const store = open();
+      await store.ready();
+      const changes: object[] = [
+        { ...rule("r"), "a\0": 1 },
+        { ...rule("r"), "\ud83d": 1 },
+        { id: "r", updatedAt: "2026\0" },
+        { id: "r", createdAt: 5 },
+        { id: "r", counts: { success: "1" } },
+        { id: "r", counts: { success: null } },
+        { id: "r", counts: { success: [1, Number.NaN] } },
+      ];
+      for (const change of changes) {
+        await expect(store.merge("rules", change as Change<RuleRecord>)).rejects.toMatchObject({
+          code: "STORE_CHANGE_INVALID",
+        });
+      }
+      const requests: object[] = [
+        { id: "" },
+        { id: "q\0" },
+        { id: "q\ud83d" },
+        { at: undefined },
+        { at: "soon" },
+        { at: "+275000-01-01T00:00:00.000Z" },
+        { model: undefined },
+      ];
+      for (const fields of requests) {
+        await expect(store.append(request("q", fields))).rejects.toMatchObject({
+          code: "STORE_REQUEST_INVALID",
+        });
+      }
+      await Promise.all([store.merge("rules", rule("good")), store.append(request("good"))]);
+      expect([...store.list("rules")].map(({ id }) => id)).toEqual(["good"]);
+      expect((await collect(store.requests())).map(({ id }) => id)).toEqual(["good"]);
+    });
+
+    it("lets a caller ignore every refusal", async () => {
+      const store = open();
+      const unhandled: unknown[] = [];
+      const listener = (error: unknown) => unhandled.push(error);
+      process.on("unhandledRejection", listener);
+      void store.merge("rules", { id: "" });
+      void store.create("rules", { id: "" });
+      void store.append(request(""));
+      void store.append(request("q", { tags: [1n] as unknown as string[] }));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      process.off("unhandledRejection", listener);
+      expect(unhandled).toEqual([]);
+    });
+
+    it("takes names of models that no model has", async () => {
+      const store = open();
+      const model = "half \ud83d of a sign, and a NUL \0";
+      await store.append(request("q", { model, templateId: model }));
+      expect(await collect(store.requests({ model, templateId: model }))).toEqual([
+        request("q", { model, templateId: model }),
+      ]);
+    });
+
+    it("takes a request again that it once had no room for", async () => {
+      const store = open({ maxQueuedBytes: 1000 });
+      const first = store.append(request("first"));
+      await expect(store.append(request("second"))).rejects.toMatchObject({ code: "STORE_QUEUE_FULL" });
+      await first;
+      await store.append(request("second"));
+      expect((await collect(store.requests())).map(({ id }) => id)).toEqual(["first", "second"]);
     });
 
     it("appends requests in order and reads them by every criterion", async () => {

@@ -55,6 +55,20 @@ describe("CommitQueue", () => {
     expect(commits).toBeLessThan(4);
   });
 
+  it("tells and tries again when a commit throws", async () => {
+    let commits = 0;
+    const { queue, onFailure } = queueOf({
+      commit: async (items) => {
+        if (++commits === 1) throw new Error("gone");
+        return { stored: items.length };
+      },
+    });
+    await expect(queue.add("a", 1)).rejects.toThrow("gone");
+    expect(onFailure).toHaveBeenCalledOnce();
+    await queue.flush();
+    expect(commits).toBe(2);
+  });
+
   it("divides what waits by size, but never an item", async () => {
     const sizes: number[] = [];
     const { queue } = queueOf({

@@ -47,3 +47,16 @@ export function writeFailure(path: string, cause: unknown): OptimizerError {
     cause,
   });
 }
+
+/** @example readFailure("/store", eisdir).code // "STORE_READ_FAILED" */
+export function readFailure(path: string, cause: unknown): OptimizerError {
+  if (OptimizerError.isInstance(cause)) return cause;
+  const where = typeof cause === "object" && cause !== null && "path" in cause ? cause.path : undefined;
+  return new OptimizerError({
+    code: "STORE_READ_FAILED",
+    message: `${typeof where === "string" ? where : path} cannot be read: ${fileErrorCode(cause) ?? "unknown reason"}`,
+    remedy:
+      "Look at that file or folder; if it was removed or replaced, put it back or choose another folder.",
+    cause,
+  });
+}

@@ -1,5 +1,5 @@
 /** The folder of a JSON store: made privately, and refused when it is a link or holds something else. */
-import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync } from "node:fs";
+import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, type Stats } from "node:fs";
 import { open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { OptimizerError } from "../../errors.js";
@@ -27,7 +27,7 @@ export function prepareFolder(folder: string): void {
       throw notAFolder(folder, error);
     throw writeFailure(folder, error);
   }
-  assertRealFolder(folder);
+  assertNoLink(folder);
   const foreign = readdirSync(folder).find((name) => !OWN.test(name) && !TOLERATED.has(name));
   if (foreign !== undefined) {
     throw new OptimizerError({
@@ -36,6 +36,8 @@ export function prepareFolder(folder: string): void {
       remedy: "Choose an empty or new folder, or move that file away.",
     });
   }
+  // Only now is it known to be ours: the rights of a home or of /tmp are nothing to narrow.
+  assertRealFolder(folder);
 }
 
 /** `mkdir -p`. */
@@ -58,6 +60,18 @@ function makeFolder(folder: string): void {
  * @throws OptimizerError `STORE_FOLDER_LINK`, `STORE_NOT_A_FOLDER`
  */
 export function assertRealFolder(folder: string): void {
+  const stats = assertNoLink(folder);
+  if ((stats.mode & 0o077) !== 0 && process.platform !== "win32") {
+    try {
+      chmodSync(folder, FOLDER_MODE);
+    } catch (error) {
+      // Somebody else's folder, or a read-only one: reading may go on.
+      if (!["EPERM", "EROFS", "EACCES"].includes(fileErrorCode(error) ?? "")) throw error;
+    }
+  }
+}
+
+function assertNoLink(folder: string): Stats {
   const stats = lstatSync(folder);
   if (stats.isSymbolicLink()) {
     throw new OptimizerError({
@@ -67,14 +81,7 @@ export function assertRealFolder(folder: string): void {
     });
   }
   if (!stats.isDirectory()) throw notAFolder(folder);
-  if ((stats.mode & 0o077) !== 0 && process.platform !== "win32") {
-    try {
-      chmodSync(folder, FOLDER_MODE);
-    } catch (error) {
-      // Somebody else's folder, or a read-only one: reading may go on.
-      if (!["EPERM", "EROFS", "EACCES"].includes(fileErrorCode(error) ?? "")) throw error;
-    }
-  }
+  return stats;
 }
 
 function notAFolder(folder: string, cause?: unknown): OptimizerError {

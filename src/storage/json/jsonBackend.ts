@@ -11,7 +11,7 @@ import type { DocumentOperation } from "../merge.js";
 import type { DocumentKind, RequestQuery } from "../store.js";
 import { ChangeLog, type LoggedLine, positionIn } from "./changeLog.js";
 import { type DamageContext, type RecoveryContext, setAside } from "./damaged.js";
-import { fileErrorCode, writeFailure } from "./failure.js";
+import { fileErrorCode, readFailure, writeFailure } from "./failure.js";
 import { assertRealFolder, FOLDER_MODE } from "./folder.js";
 import { type HeldLock, underLock } from "./lock.js";
 import { RequestLog, type Retention } from "./requestLog.js";
@@ -124,9 +124,13 @@ export class JsonBackend implements Backend {
 
   async load(memory: Memory): Promise<void> {
     await this.#prepared;
-    if (!this.#options.isMigration) await this.#ensureStoreFile();
-    for (let attempt = 1; ; attempt++) {
-      if (await this.#read(memory, attempt === LOAD_ATTEMPTS)) break;
+    try {
+      if (!this.#options.isMigration) await this.#ensureStoreFile();
+      for (let attempt = 1; ; attempt++) {
+        if (await this.#read(memory, attempt === LOAD_ATTEMPTS)) break;
+      }
+    } catch (error) {
+      throw readFailure(this.location, error);
     }
     this.#isWhole = true;
   }

@@ -1,6 +1,6 @@
 /** The request log: one request a line, in segments that retention can remove whole. */
 import { open, readdir, readFile, stat, unlink } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { RequestRecord } from "../../records.js";
 import type { Committed } from "../commitQueue.js";
 import { startPace } from "../pace.js";
@@ -14,6 +14,8 @@ import { parseJson } from "./snapshotFile.js";
 const NAME = /^(\d{4}-\d{2}-\d{2})-(\d{5})\.jsonl$/;
 /** A segment in use is never removed, and is one that was written to within this time, in milliseconds. */
 const SETTLE_MS = 60_000;
+/** How often others' newer segments are looked for, in milliseconds: requests stay in the order they were stored. */
+const LOOK_MS = 500;
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** Programs whose clocks differ may write requests this much later than the day of their segment. */
 const SLACK_MS = 2 * DAY_MS;
@@ -40,6 +42,7 @@ export class RequestLog {
   #log: AppendLog | null = null;
   /** Bytes in the segment after the last append. */
   #size = 0;
+  #lookedAt = 0;
   /** Requests in segments that are complete. */
   readonly #counted = new Map<string, number>();
   readonly #warned = new Set<string>();
@@ -117,13 +120,17 @@ export class RequestLog {
 
   async #current(): Promise<AppendLog> {
     const today = new Date(this.#options.now()).toISOString().slice(0, 10);
-    if (this.#log !== null) {
-      const day = this.#log.path.slice(-"yyyy-mm-dd-00000.jsonl".length).slice(0, 10);
+    const now = performance.now();
+    if (this.#log !== null && now - this.#lookedAt < LOOK_MS) {
+      const day = basename(this.#log.path).slice(0, "yyyy-mm-dd".length);
       // A day before the segment's own is a clock that was put back: segments stay in order.
       if (this.#size < this.#options.segmentBytes && day >= today) return this.#log;
-      await this.close();
     }
-    const log = await openAppendLog(join(this.#options.folder, await this.#nextName(today)));
+    const path = join(this.#options.folder, await this.#nextName(today));
+    this.#lookedAt = now;
+    if (this.#log?.path === path) return this.#log;
+    await this.close();
+    const log = await openAppendLog(path);
     this.#log = log;
     this.#size = log.size;
     return log;

@@ -1,11 +1,10 @@
 /** Settings, profiles and rules: one readable file each, through lowdb with an adapter that survives power loss. */
-import { readFile } from "node:fs/promises";
 import { type Adapter, Low } from "lowdb";
 import { SCHEMA_VERSION } from "../../records.js";
 import type { DocumentKind } from "../store.js";
 import { type RecoveryContext, setAside } from "./damaged.js";
 import { durableWrite } from "./durableWrite.js";
-import { fileErrorCode } from "./failure.js";
+import { readIfPresent } from "./readIfPresent.js";
 import { formatSnapshot, parseSnapshot, type SnapshotFile } from "./snapshotFile.js";
 
 /** Nothing, before the change log begins. */
@@ -21,10 +20,7 @@ export function smallDocuments(
 ): Low<SnapshotFile> {
   const adapter: Adapter<SnapshotFile> = {
     async read() {
-      const bytes = await readFile(path).catch((error: unknown) => {
-        if (fileErrorCode(error) === "ENOENT") return null;
-        throw error;
-      });
+      const bytes = await readIfPresent(path);
       if (bytes === null) return null;
       const { file, damage } = await parseSnapshot(bytes);
       if (damage === null) return file;

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { OptimizerError } from "../../errors.js";
 import { durableWrite } from "./durableWrite.js";
-import { fileErrorCode } from "./failure.js";
+import { fileErrorCode, readFailure } from "./failure.js";
 import { parseJson } from "./snapshotFile.js";
 
 export const STORE_FILE = "store.json";
@@ -15,7 +15,11 @@ export interface StoreFile {
   readonly migrating?: boolean;
 }
 
-/** What the folder holds; `file` is null when it is new, and read from the folders' names when it is not whole. */
+/**
+ * What the folder holds; `file` is null when it is new, and read from the folders' names when it is not whole.
+ *
+ * @throws {@link OptimizerError} `STORE_READ_FAILED`
+ */
 export function readStoreFile(folder: string): {
   readonly file: StoreFile | null;
   readonly state: "whole" | "missing" | "damaged";
@@ -26,12 +30,20 @@ export function readStoreFile(folder: string): {
     if (isStoreFile(value)) return { file: value, state: "whole" };
     state = "damaged";
   } catch (error) {
-    if (fileErrorCode(error) !== "ENOENT") throw error;
+    if (fileErrorCode(error) !== "ENOENT") throw readFailure(join(folder, STORE_FILE), error);
   }
-  const versions = readdirSync(folder).flatMap((name) => /^v(\d+)$/.exec(name)?.[1] ?? []);
+  const versions = namesIn(folder).flatMap((name) => /^v(\d+)$/.exec(name)?.[1] ?? []);
   // Migrations make the newer folder before they switch: the oldest one is whole.
   const oldest = Math.min(...versions.map(Number));
   return { file: versions.length === 0 ? null : { schemaVersion: oldest, kind: "store" }, state };
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    throw readFailure(folder, error);
+  }
 }
 
 export function writeStoreFile(folder: string, file: StoreFile): Promise<void> {

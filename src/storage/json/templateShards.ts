@@ -8,8 +8,8 @@ import type { StoredRecord } from "../../records.js";
 import { startPace } from "../pace.js";
 import { type RecoveryContext, setAside } from "./damaged.js";
 import { durableWrite } from "./durableWrite.js";
-import { fileErrorCode } from "./failure.js";
 import { syncFolder } from "./folder.js";
+import { readIfPresent } from "./readIfPresent.js";
 import { formatSnapshot, parseJson, parseSnapshot, type Through } from "./snapshotFile.js";
 
 const SHARD_BYTES = 1024 * 1024;
@@ -35,13 +35,10 @@ export interface ShardIndex {
  */
 export async function readShardIndex(folder: string, context: RecoveryContext): Promise<ShardIndex | null> {
   const path = join(folder, INDEX);
-  const text = await readFile(path, "utf8").catch((error: unknown) => {
-    if (fileErrorCode(error) === "ENOENT") return null;
-    throw error;
-  });
-  const value = text === null ? undefined : parseJson(text);
+  const bytes = await readIfPresent(path);
+  const value = bytes === null ? undefined : parseJson(bytes.toString());
   if (isIndex(value)) return value;
-  if (text !== null) {
+  if (bytes !== null) {
     await setAside(path, "is not a whole index of templates", "it is made anew", context);
   }
   // Without an index, shards may be those of a first snapshot that was never finished.
@@ -101,10 +98,7 @@ export async function readShards(
   const pace = startPace();
   for (const name of index.shards) {
     const path = join(folder, name);
-    const bytes = await readFile(path).catch((error: unknown) => {
-      if (fileErrorCode(error) === "ENOENT") return null;
-      throw error;
-    });
+    const bytes = await readIfPresent(path);
     if (bytes === null) return "gone";
     const { file, damage } = await parseSnapshot(bytes);
     if (damage !== null && (await context.isLogWhole())) {

@@ -83,10 +83,12 @@ export class PostgresBackend implements Backend {
     await this.#prepared();
     this.#horizon = "0";
     this.#seen.clear();
-    this.#lastPoll = this.#now();
+    // Until all is read: one that broke off is begun again.
+    this.#lastPoll = Number.NEGATIVE_INFINITY;
     const ids = new Map<DocumentKind, Set<string>>(DOCUMENT_KINDS.map((kind) => [kind, new Set()]));
     await this.#readChanges(memory, (kind, id) => ids.get(kind)?.add(id));
     for (const [kind, kept] of ids) memory.keepOnly(kind, kept);
+    this.#lastPoll = this.#now();
   }
 
   async commit(operations: readonly QueuedOperation[], memory: Memory): Promise<Committed> {
@@ -110,10 +112,10 @@ export class PostgresBackend implements Backend {
 
   async poll(memory: Memory): Promise<void> {
     const wasAway = Math.abs(this.#now() - this.#lastPoll) > DAY_MS / 2;
-    this.#lastPoll = this.#now();
     // Traces of removed documents are gone after a day.
     if (wasAway) await this.load(memory);
     else await this.#readChanges(memory);
+    this.#lastPoll = this.#now();
     if (this.#now() >= this.#retainAt) await this.#retain();
   }
 
@@ -123,8 +125,8 @@ export class PostgresBackend implements Backend {
       const rows = requests.map(({ request, text }) => ({
         id: request.id,
         at: new Date(startOf(request)).toISOString(),
-        model: withoutNul(request.model),
-        template_id: request.templateId === null ? null : withoutNul(request.templateId),
+        model: asColumn(request.model),
+        template_id: asColumn(request.templateId),
         record: text,
       }));
       const sql = `SELECT ${this.#prefix}append(${this.#isMigration}, $1::text::jsonb)`;
@@ -149,8 +151,8 @@ export class PostgresBackend implements Backend {
         [
           query.since ?? null,
           query.until ?? null,
-          query.model ?? null,
-          query.templateId ?? null,
+          asColumn(query.model),
+          asColumn(query.templateId),
           last.start ?? null,
           last.place ?? null,
         ],
@@ -235,6 +237,7 @@ function toDocument(row: Row): StoredRecord | null {
   );
 }
 
-function withoutNul(text: string): string {
-  return text.replaceAll("\0", "");
+/** PostgreSQL keeps no NUL and no half characters; the record itself has them escaped. */
+function asColumn(text: string | null | undefined): string | null {
+  return text === null || text === undefined ? null : Buffer.from(text.replaceAll("\0", "")).toString();
 }

@@ -31,9 +31,9 @@ export function locationOf(prefix: string): string {
   return `Redis, prefix ${prefix}`;
 }
 
-/** What begins the keys of one version. */
-export function versionPrefix(prefix: string, version: number): string {
-  return `${prefix}v${version}:`;
+/** What the keys of one version have after the store's prefix. */
+export function versionPart(version: number): string {
+  return `v${version}:`;
 }
 
 export class RedisBackend implements Backend {
@@ -43,7 +43,7 @@ export class RedisBackend implements Backend {
   readonly patienceMs: number = CALL_MS;
   readonly #client: RedisClient;
   readonly #meta: string;
-  readonly #prefix: string;
+  readonly #part: string;
   /** What writes name as the version they are for; "" while carrying a store over. */
   readonly #checked: string;
   readonly #options: RedisStoreOptions;
@@ -65,7 +65,7 @@ export class RedisBackend implements Backend {
   ) {
     this.#client = client;
     this.#meta = `${prefix}meta`;
-    this.#prefix = versionPrefix(prefix, schemaVersion);
+    this.#part = versionPart(schemaVersion);
     this.#checked = prepare === undefined ? "" : String(schemaVersion);
     this.#prepared = onceDone(prepare ?? (async () => {}));
     this.#options = options;
@@ -80,9 +80,11 @@ export class RedisBackend implements Backend {
     await this.#prepared();
     const ids = new Map<DocumentKind, Set<string>>(DOCUMENT_KINDS.map((kind) => [kind, new Set()]));
     this.#version = 0;
-    this.#lastPoll = this.#now();
+    // Until all is read: one that broke off is begun again.
+    this.#lastPoll = Number.NEGATIVE_INFINITY;
     while (await this.#readChanges(memory, (kind, id) => ids.get(kind)?.add(id))) {}
     for (const [kind, kept] of ids) memory.keepOnly(kind, kept);
+    this.#lastPoll = this.#now();
   }
 
   async commit(operations: readonly QueuedOperation[], memory: Memory): Promise<Committed> {
@@ -103,10 +105,10 @@ export class RedisBackend implements Backend {
 
   async poll(memory: Memory): Promise<void> {
     const wasAway = Math.abs(this.#now() - this.#lastPoll) > DAY_MS / 2;
-    this.#lastPoll = this.#now();
     // Traces of removed documents are gone after a day.
     if (wasAway) await this.load(memory);
     else while (await this.#readChanges(memory)) {}
+    this.#lastPoll = this.#now();
     if (this.#now() >= this.#retainAt) await this.#retain();
   }
 
@@ -156,7 +158,7 @@ export class RedisBackend implements Backend {
 
   #run(script: string, words: readonly string[]): Promise<unknown> {
     return callServer(this.location, () =>
-      runScript(this.#client, script, this.#meta, [this.#prefix, ...words]),
+      runScript(this.#client, script, this.#meta, [this.#part, ...words]),
     );
   }
 

@@ -3,7 +3,7 @@ import type { Migration } from "../migrations/index.js";
 import { RESERVED_MS, type VersionedPlace } from "../migrations/prepareServer.js";
 import { QueuedStore } from "../queuedStore.js";
 import { callServer } from "../serverCall.js";
-import { locationOf, RedisBackend, type RedisStoreOptions, versionPrefix } from "./redisBackend.js";
+import { locationOf, RedisBackend, type RedisStoreOptions, versionPart } from "./redisBackend.js";
 import { type RedisClient, runScript, sendCommand } from "./redisClient.js";
 import { BEGIN, DROP } from "./scripts.js";
 
@@ -25,7 +25,7 @@ export function redisPlace(
     to: schemaVersion,
     steps,
     begin: async () => {
-      const words = [prefix, String(schemaVersion), seconds];
+      const words = ["", String(schemaVersion), seconds];
       const found = await call(() => runScript(client, BEGIN, meta, words));
       return found === "busy" ? "busy" : Number(found);
     },
@@ -41,7 +41,7 @@ export function redisPlace(
         redact: [],
       }),
     drop: async (version) => {
-      const words = [versionPrefix(prefix, version)];
+      const words = [versionPart(version)];
       while (Number(await call(() => runScript(client, DROP, meta, words))) > 0) {}
     },
     end: async (version) => {

@@ -4,21 +4,30 @@
  * change), `removed` (sorted set: the same by time of removal), `doc:<kind> <id>` (hash), `writer:<id>` (last
  * operation of a process), `requests` (hash: JSON by id), `requestTimes` (sorted set: id by start in milliseconds).
  *
- * KEYS[1] is `meta`; ARGV[1] is the prefix of a version. In a cluster the prefix needs a hash tag, e.g. "{opt}:".
+ * KEYS[1] is `meta`; ARGV[1] is what a version's keys have after the store's prefix. In a cluster the prefix needs a
+ * hash tag, e.g. "{opt}:".
  */
 import { MIGRATED } from "../serverCall.js";
+
+/** Of the key as it arrives: ioredis puts a client's `keyPrefix` before it, and that keeps stores apart too. */
+const PREFIX = `local p = string.sub(KEYS[1], 1, -string.len('meta') - 1) .. ARGV[1]`;
 
 /** Refuses to write when the store has another version by now; a migration itself passes "". */
 const CHECK = `
 local function isMigrated(version)
   if version == '' then return false end
   local found, until_ = unpack(redis.call('HMGET', KEYS[1], 'schemaVersion', 'migrating'))
+  -- A server that came back empty holds a new store.
+  if not found then
+    redis.call('HSET', KEYS[1], 'schemaVersion', version)
+    return false
+  end
   return found ~= version or (until_ and tonumber(until_) > tonumber(redis.call('TIME')[1]))
 end
 `;
 
 /**
- * ARGV: prefix, wanted version, seconds. Notes the version when none is, reserves the migration when an older one is.
+ * ARGV: "", wanted version, seconds. Notes the version when none is, reserves the migration when an older one is.
  * Returns the version noted, or "busy".
  */
 export const BEGIN = `
@@ -31,9 +40,9 @@ redis.call('HSET', KEYS[1], 'migrating', now + tonumber(ARGV[3]))
 return found
 `;
 
-/** ARGV: prefix of the version to remove. Removes up to 1,000 documents; returns how many, 0 when all is gone. */
-export const DROP = `
-local p = ARGV[1]
+/** ARGV: part of the version to remove. Removes up to 1,000 documents; returns how many, 0 when all is gone. */
+export const DROP: string = `
+${PREFIX}
 local members = redis.call('ZRANGE', p .. 'changes', 0, 999)
 for _, member in ipairs(members) do redis.call('DEL', p .. 'doc:' .. member) end
 if #members > 0 then redis.call('ZREM', p .. 'changes', unpack(members)) end
@@ -50,10 +59,11 @@ local function read(p, member)
 end
 `;
 
-/** ARGV: prefix, version, writer, operations as JSON. Returns [member, document] for each document touched. */
+/** ARGV: part, version, writer, operations as JSON. Returns [member, document] for each document touched. */
 export const APPLY: string = `${CHECK}${READ}
 if isMigrated(ARGV[2]) then return redis.error_reply('${MIGRATED}') end
-local p, writer = ARGV[1], ARGV[3]
+${PREFIX}
+local writer = ARGV[3]
 local operations = cjson.decode(ARGV[4])
 local last = tonumber(redis.call('GET', p .. 'writer:' .. writer) or '0')
 
@@ -114,9 +124,9 @@ end
 return results
 `;
 
-/** ARGV: prefix, last version known, limit. Returns [version of the store, [member, version, document]...]. */
+/** ARGV: part, last version known, limit. Returns [version of the store, [member, version, document]...]. */
 export const CHANGES: string = `${READ}
-local p = ARGV[1]
+${PREFIX}
 local found = redis.call('ZRANGEBYSCORE', p .. 'changes', '(' .. ARGV[2], '+inf', 'WITHSCORES', 'LIMIT', 0, ARGV[3])
 local results = { redis.call('GET', p .. 'version') or '0' }
 for i = 1, #found, 2 do
@@ -125,10 +135,10 @@ end
 return results
 `;
 
-/** ARGV: prefix, version, then id, start in milliseconds and JSON of each request. */
+/** ARGV: part, version, then id, start in milliseconds and JSON of each request. */
 export const APPEND: string = `${CHECK}
 if isMigrated(ARGV[2]) then return redis.error_reply('${MIGRATED}') end
-local p = ARGV[1]
+${PREFIX}
 for i = 3, #ARGV, 3 do
   if redis.call('HSETNX', p .. 'requests', ARGV[i], ARGV[i + 2]) == 1 then
     redis.call('ZADD', p .. 'requestTimes', ARGV[i + 1], ARGV[i])
@@ -137,9 +147,9 @@ end
 return #ARGV
 `;
 
-/** ARGV: prefix, "1" for newest first, from, to, offset, limit. Returns time and JSON of each request. */
-export const REQUESTS = `
-local p = ARGV[1]
+/** ARGV: part, "1" for newest first, from, to, offset, limit. Returns time and JSON of each request. */
+export const REQUESTS: string = `
+${PREFIX}
 local command = ARGV[2] == '1' and 'ZREVRANGEBYSCORE' or 'ZRANGEBYSCORE'
 local found = redis.call(command, p .. 'requestTimes', ARGV[3], ARGV[4], 'WITHSCORES', 'LIMIT', ARGV[5], ARGV[6])
 local results = {}
@@ -151,11 +161,11 @@ return results
 `;
 
 /**
- * ARGV: prefix, start in milliseconds before which requests go, number of requests kept, time of removal in seconds
+ * ARGV: part, start in milliseconds before which requests go, number of requests kept, time of removal in seconds
  * before which traces of removed documents go. Removes at most 1,000 of each, and returns how many requests.
  */
-export const RETAIN = `
-local p = ARGV[1]
+export const RETAIN: string = `
+${PREFIX}
 local old = redis.call('ZRANGEBYSCORE', p .. 'requestTimes', '-inf', '(' .. ARGV[2], 'LIMIT', 0, 1000)
 if #old == 0 then
   local excess = redis.call('ZCARD', p .. 'requestTimes') - tonumber(ARGV[3])

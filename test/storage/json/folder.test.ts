@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
-import { chmod, mkdir, readdir, readFile, rename, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { openJsonStore } from "../../../src/storage/json/openJsonStore.ts";
 import { request, rule, template } from "../../contract/records.ts";
@@ -110,6 +111,57 @@ describe("the folder of a JSON store", () => {
     expect(() => openJsonStore(folder)).toThrow(expect.objectContaining({ code: "STORE_FOLDER_FOREIGN" }));
     expect(await readdir(folder)).toEqual(["thesis.doc"]);
   });
+
+  it("keeps its rights when it is refused", async () => {
+    const folder = await folders.make();
+    await writeFile(join(folder, "thesis.doc"), "");
+    await chmod(folder, 0o755);
+    expect(() => openJsonStore(folder)).toThrow(expect.objectContaining({ code: "STORE_FOLDER_FOREIGN" }));
+    expect((await stat(folder)).mode & 0o777).toBe(0o755);
+  });
+
+  it.each(["v1/settings.json", "store.json"])("does not write %s through a link", async (name) => {
+    const folder = await folders.make();
+    const first = folders.open(folder);
+    await first.merge("settings", { id: "k", value: "old" });
+    await first.close();
+    const target = join(await folders.make(), "target");
+    await rename(join(folder, name), target);
+    const before = await readFile(target, "utf8");
+    await symlink(target, join(folder, name));
+    if (name === "store.json") await writeFile(target, "precious");
+    const second = folders.open(folder);
+    await second.merge("settings", { id: "k", value: "new" }).catch(() => {});
+    await second.close().catch(() => {});
+    expect(await readFile(target, "utf8")).toBe(name === "store.json" ? "precious" : before);
+  });
+
+  it("gives a clear error when it is removed while a program uses it", async () => {
+    const folder = join(await folders.make(), "store");
+    const store = folders.open(folder, { pollMs: 20 });
+    await store.append(request("a"));
+    await rm(folder, { recursive: true });
+    await sleep(120);
+    const failure = {
+      code: expect.stringMatching(/^STORE_(READ|WRITE)_FAILED$/),
+      message: expect.stringContaining(folder),
+    };
+    await expect(store.append(request("b"))).rejects.toMatchObject(failure);
+    await expect(store.merge("rules", rule("b"))).rejects.toMatchObject(failure);
+    expect(store.get("rules", "b")).toBeDefined();
+  });
+
+  it.each(["v1/settings.json", "v1/templates/index.json", "store.json"])(
+    "names %s when that cannot be read",
+    async (name) => {
+      const folder = await folders.make();
+      await folders.open(folder).close();
+      await rm(join(folder, name), { force: true });
+      await mkdir(join(folder, name));
+      const failure = { code: "STORE_READ_FAILED", message: expect.stringContaining(name) };
+      await expect((async () => folders.open(folder).ready())()).rejects.toMatchObject(failure);
+    },
+  );
 
   it("may lie in a repository and be looked at by a file manager", async () => {
     const folder = await folders.make();

@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it, vi } from "vitest";
 import { collect, request, rule, template } from "../../contract/records.ts";
 import { temporaryFolders } from "../temporaryFolder.ts";
@@ -29,6 +30,20 @@ describe("maintenance of a JSON store", () => {
     expect((await collect(store.requests({ newestFirst: true }))).map(({ id }) => id).join()).toBe(
       "q6,q5,q4,q3,q2,q1,q0",
     );
+  });
+
+  it("keeps the order of requests when a program was idle while others began new segments", async () => {
+    const folder = await folders.make();
+    const [idle, busy] = [
+      folders.open(folder, { segmentBytes: 2000 }),
+      folders.open(folder, { segmentBytes: 2000 }),
+    ];
+    await idle.append(request("first"));
+    for (let index = 0; index < 8; index++) await busy.append(request(`busy${index}`));
+    await sleep(600);
+    await idle.append(request("last"));
+    const ids = (await collect(busy.requests())).map(({ id }) => id);
+    expect([ids[0], ids.at(-1), ids.length]).toEqual(["first", "last", 10]);
   });
 
   it("keeps the order of requests when the clock jumps back", async () => {

@@ -1,0 +1,85 @@
+/**
+ * What every driver can store. A server refuses a whole batch for one item it cannot take, again and again, so such
+ * an item is refused before it is queued.
+ */
+import { OptimizerError } from "../errors.js";
+import type { RequestRecord } from "../records.js";
+
+/** PostgreSQL keeps no NUL and no half characters, and its index entries are limited. */
+function isStorableId(id: unknown): id is string {
+  return typeof id === "string" && id.length > 0 && id.length <= 512 && isStorableText(id);
+}
+
+function isStorableText(text: string): boolean {
+  return !text.includes("\0") && Buffer.from(text).toString() === text;
+}
+
+/** ISO 8601 with a year of four digits: texts of other years do not sort by time. */
+function isTime(value: unknown): boolean {
+  return (
+    typeof value === "string" &&
+    /^\d{4}-/.test(value) &&
+    isStorableText(value) &&
+    !Number.isNaN(Date.parse(value))
+  );
+}
+
+/** @throws {@link OptimizerError} `STORE_CHANGE_INVALID` */
+export function assertStorableChange(kind: string, change: Readonly<Record<string, unknown>>): void {
+  const { id, createdAt, updatedAt, counts = {} } = change;
+  if (!isStorableId(id)) {
+    throw invalid(
+      `A change of ${kind} is refused: its id is ${JSON.stringify(id)}`,
+      "Give it a string of 1 to 512 characters without NUL and lone surrogates.",
+    );
+  }
+  for (const [name, value] of Object.entries({ createdAt, updatedAt })) {
+    if (value !== undefined && !isTime(value)) {
+      throw invalid(
+        `A change of ${kind} is refused: ${name} of "${id}" is ${JSON.stringify(value)}`,
+        'Give it a time like "2026-01-31T12:00:00.000Z".',
+      );
+    }
+  }
+  for (const name of Object.keys(change)) {
+    if (!isStorableText(name)) {
+      throw invalid(
+        `A change of ${kind} is refused: "${id}" has a field ${JSON.stringify(name)}`,
+        "Name it without NUL and lone surrogates.",
+      );
+    }
+  }
+  assertCounts(kind, id, "counts", counts);
+}
+
+function assertCounts(kind: string, id: string, path: string, value: unknown): void {
+  if (value === undefined || Number.isFinite(value)) return;
+  if (Array.isArray(value) && value.every(Number.isFinite)) return;
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw invalid(
+      `A change of ${kind} is refused: ${path} of "${id}" is not a finite number`,
+      "Leave it out or count something finite.",
+    );
+  }
+  for (const [key, inner] of Object.entries(value)) assertCounts(kind, id, `${path}.${key}`, inner);
+}
+
+/** @throws {@link OptimizerError} `STORE_REQUEST_INVALID` */
+export function assertStorableRequest({ id, at, model }: RequestRecord): void {
+  const refuse = (what: string, remedy: string) =>
+    invalid(`A request is refused: its ${what}`, remedy, "STORE_REQUEST_INVALID");
+  if (!isStorableId(id)) {
+    throw refuse(
+      `id is ${JSON.stringify(id)}`,
+      "Give it a string of 1 to 512 characters without NUL and lone surrogates.",
+    );
+  }
+  if (!isTime(at)) {
+    throw refuse(`time is ${JSON.stringify(at)}`, 'Give it a time like "2026-01-31T12:00:00.000Z".');
+  }
+  if (typeof model !== "string") throw refuse(`model is ${JSON.stringify(model)}`, "Give it a name.");
+}
+
+function invalid(message: string, remedy: string, code = "STORE_CHANGE_INVALID"): OptimizerError {
+  return new OptimizerError({ code, message, remedy });
+}
