@@ -18,12 +18,14 @@ const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
   options: { short: { type: "boolean", default: false } },
 });
+const SHORT = { seconds: 4, warmUpCalls: 500 };
+const LONG = { seconds: 16, warmUpCalls: 8_000 };
 const upstream = await startUpstream();
 const optimizer = await startOptimizer(upstream.origin);
 const portkey = await startPortkey();
 const parts: Readonly<Record<string, () => Promise<Figure[]>>> = {
-  addedTime: () => addedTime(upstream, optimizer, portkey, flags.short ? 3 : 15),
-  throughput: () => throughput(upstream, optimizer, portkey, flags.short ? 4 : 16),
+  addedTime: () => addedTime(upstream, optimizer, portkey, flags.short ? 3 : 25),
+  throughput: () => throughput(upstream, optimizer, portkey, flags.short ? SHORT : LONG),
   chunkDelay: () => chunkDelay(upstream, optimizer, flags.short ? 3 : 10),
   memory: async () => {
     // One that has done nothing yet.

@@ -4,12 +4,15 @@
  */
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { listen } from "../../src/server/index.js";
 import { type RawOptions, sendRaw } from "./rawSocket.js";
 import { pair, user } from "./support.js";
 
 const REQUESTS = Number(process.env.FUZZ_REQUESTS ?? 5_000);
 const SEED = Number(process.env.FUZZ_SEED ?? 20_260_101);
 const AT_ONCE = 50;
+/** Less than the patience of who sends: what never comes whole is closed. */
+const STALL_MS = 5_000;
 
 const PATHS = [
   "/api/chat",
@@ -187,7 +190,7 @@ test(`${REQUESTS} requests of any shape: each is answered or closed, nothing cra
   timeout: 30_000 + 20 * REQUESTS,
 }, async () => {
   await using servers = await pair({ loadMs: 1 });
-  const listener = await servers.listen();
+  const listener = await listen(servers.app, { port: 0, stallMs: STALL_MS });
   const before = openSockets();
   const problems: string[] = [];
   const onProblem = (error: unknown): void => void problems.push(String(error));
@@ -222,5 +225,6 @@ test(`${REQUESTS} requests of any shape: each is answered or closed, nothing cra
     console.log(`fuzzed: ${[...byStatus].map(([status, count]) => `${status} ${count}`).join(", ")}`);
   } finally {
     process.off("unhandledRejection", onProblem).off("uncaughtException", onProblem);
+    await listener.close(1_000);
   }
 });
