@@ -179,6 +179,10 @@ export interface TemplateRecord extends StoredRecord {
   readonly workingWindow: number;
   /** Majority fingerprint, hex, by window in tokens, e.g. "128": of the user text (task) or the system text. */
   readonly fingerprints: Readonly<Record<string, string>>;
+  /** A person wants it kept: it is never forgotten by age or for want of room. */
+  readonly isPinned?: boolean;
+  /** A person fixed the tokens that are kept for its replies. */
+  readonly pinnedReserve?: number | null;
   readonly counts: {
     readonly observations: number;
     /** Sum of Hamming distances at match, in bits; mean distance = distanceSum / observations. */
@@ -238,6 +242,8 @@ export interface ProfileRecord extends StoredRecord {
   readonly refusesOverflow: boolean | null;
   /** A person fixed the window. */
   readonly pinnedNumCtx?: number | null;
+  /** A person's own ceiling: no larger window is loaded, whatever a call needs. */
+  readonly maximumNumCtx?: number | null;
   /** What the auto-optimizer asks of the next load; null or absent: nothing. */
   readonly steering?: {
     /** Largest window and batch by choice, tokens; what a call needs is loaded all the same. */

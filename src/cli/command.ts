@@ -2,6 +2,9 @@
 import { OptimizerError } from "../errors.js";
 import type { Output } from "./terminal.js";
 
+/** What comes in: of a terminal, or of a pipe. */
+export type Input = NodeJS.ReadableStream & { readonly isTTY?: boolean };
+
 /** What a command may use of its process. */
 export interface Surroundings {
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -10,6 +13,8 @@ export interface Surroundings {
   readonly err: Output;
   /** Aborted when the user wants to stop. */
   readonly signal: AbortSignal;
+  /** What is typed or piped in; absent: nothing is. On a terminal, questions may be asked. */
+  readonly input?: Input;
 }
 
 /** A command as its file exports it. */

@@ -17,6 +17,22 @@ export const COMMANDS: CommandTable = {
     summary: "measures a model's memory, loads and prompt rates, for the optimizer to decide by",
     load: () => import("./calibrate.js"),
   },
+  inspect: {
+    summary: "what was learned and decided, as tables; forget, pin or set what you know better",
+    load: () => import("./inspect.js"),
+  },
+  report: {
+    summary: "what the request log says about a period: as text, Markdown, HTML or JSON",
+    load: () => import("./report.js"),
+  },
+  export: {
+    summary: "the whole store as one file",
+    load: () => import("./exportStore.js"),
+  },
+  import: {
+    summary: "adds an export to a store, here or on a server",
+    load: () => import("./importStore.js"),
+  },
   demo: {
     summary: "the same calls with and without the optimizer, and what they cost",
     load: async () => {

@@ -5,7 +5,7 @@ import { runCommandLine } from "./commandLine.js";
 import { COMMANDS } from "./commands.js";
 import { interruption } from "./interruption.js";
 
-const { env: environment, stdout: out, stderr: err } = process;
+const { env: environment, stdout: out, stderr: err, stdin: input } = process;
 const signal = interruption(process, (code) => process.exit(code));
 // `... | head` has read enough.
 out.on("error", (error: NodeJS.ErrnoException) => {
@@ -13,7 +13,7 @@ out.on("error", (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
-const surroundings = { environment, out, err, signal };
+const surroundings = { environment, out, err, signal, input };
 process.exitCode = await runCommandLine(process.argv.slice(2), COMMANDS, version(), surroundings);
 // A call that was left behind would keep the process; output that is still being written shall get out.
 if (signal.aborted) setTimeout(() => process.exit(), 500).unref();

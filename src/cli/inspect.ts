@@ -1,0 +1,107 @@
+/** `inspect`: what the optimizer learned and decided, and a person's word on it. */
+import type { OptimizerStore } from "../storage/store.js";
+import { EXIT, type Surroundings, usageError } from "./command.js";
+import { readFlags, readNumber } from "./flags.js";
+import { documentOf } from "./inspect/find.js";
+import { type Kind, listing } from "./inspect/listing.js";
+import { templateDetail } from "./inspect/templateDetail.js";
+import { templateReport } from "./inspect/templateReport.js";
+import { nearest } from "./nearest.js";
+import { readRequests, sinceDays } from "./readRequests.js";
+import { STORE_FLAGS, STORE_HELP, withStore } from "./storeAt.js";
+import { styleFor } from "./style.js";
+
+export const usage: string = `inspect templates|rules|profiles|requests|decisions [options]
+inspect template ID [options]
+
+Shows what is in the store: recurring prompts (templates), what is tried for them (rules), what is known of each loaded
+model (profiles), calls (requests) and what was decided about them (decisions). With an ID, one template in depth: its
+windows, tokens, latencies, which calls matched and how well. An ID may be cut short.
+
+  --where TEXT    a condition: COLUMN, one of = != < <= > >= ~ (contains), VALUE; "-" is what is not known; repeatable
+  --sort COLUMN   in this order; "-COLUMN" the largest first (write --sort=-COLUMN)
+  --limit N       rows, default 20; 0 for all
+  --days N        only the last so many days
+  --json          the records as JSON
+${STORE_HELP}
+
+Columns that can be named beside those shown: templates digest, system; requests id, source, owner, tags, server;
+decisions template, cut, shifted, ms.
+
+Examples:
+  langchain-ollama-optimizer inspect templates
+  langchain-ollama-optimizer inspect template task-3f
+  langchain-ollama-optimizer inspect requests --where "total>5000" --where model~qwen --sort=-total
+  langchain-ollama-optimizer inspect decisions --where reloaded=yes --days 1 --json
+`;
+
+const KINDS: readonly Kind[] = ["templates", "rules", "profiles", "requests", "decisions"];
+
+/** @throws OptimizerError `ARGUMENT_INVALID`, `NOT_FOUND` and what opening the store throws */
+export async function run(args: readonly string[], surroundings: Surroundings): Promise<number> {
+  const { values, positionals } = readFlags(args, {
+    ...STORE_FLAGS,
+    where: { type: "string", multiple: true },
+    sort: { type: "string" },
+    limit: { type: "string", default: "20" },
+    days: { type: "string" },
+    json: { type: "boolean" },
+  });
+  const [word = "", ...names] = positionals;
+  const kind = kindOf(word);
+  const limit = readNumber("--limit", values.limit, { least: 0, most: 1e9 });
+  const days =
+    values.days === undefined ? undefined : readNumber("--days", values.days, { least: 0, most: 36_500 });
+  const options = {
+    where: values.where ?? [],
+    sort: values.sort,
+    limit: limit === 0 ? Number.POSITIVE_INFINITY : limit,
+    since: sinceDays(days, Date.now()),
+  };
+  const isJson = values.json ?? false;
+  await withStore(values, surroundings, async (store) => {
+    if (kind === "templates" && names.length === 1) {
+      await showTemplate(store, names[0]!, options.since, isJson, surroundings);
+      return;
+    }
+    assertNone(names);
+    const { records, text } = await listing(kind, store, options, surroundings);
+    surroundings.out.write(isJson ? `${JSON.stringify(records, null, 2)}\n` : text);
+  });
+  return EXIT.ok;
+}
+
+function kindOf(word: string): Kind {
+  const kind = KINDS.find((each) => each === word || each === `${word}s`);
+  if (kind) return kind;
+  const meant = nearest(word, KINDS);
+  throw usageError(
+    word === "" ? "Nothing was named to inspect" : `"${word}" cannot be inspected`,
+    `${meant ? `Did you mean ${meant}? ` : ""}Name one of ${KINDS.join(", ")}.`,
+  );
+}
+
+function assertNone(names: readonly string[]): void {
+  if (names.length === 0) return;
+  throw usageError(`"${names.join(" ")}" is too much`, "Only a template is shown by itself; use --where.");
+}
+
+async function showTemplate(
+  store: OptimizerStore,
+  id: string,
+  since: string | undefined,
+  isJson: boolean,
+  surroundings: Surroundings,
+): Promise<void> {
+  const template = documentOf(store, "templates", id);
+  const query = { templateId: template.id, newestFirst: true, since };
+  const detail = await templateDetail(
+    template,
+    { templates: store.list("templates"), rules: store.list("rules") },
+    readRequests(store, query, surroundings),
+  );
+  const { out, environment } = surroundings;
+  out.write(
+    isJson ? `${JSON.stringify(detail, null, 2)}\n` : templateReport(detail, styleFor(out, environment)),
+  );
+}

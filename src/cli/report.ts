@@ -1,0 +1,101 @@
+/** `report`: what the request log says about a period, for people. */
+import { reportOf } from "../analysis/report.js";
+import { reportHtml } from "../analysis/reportHtml.js";
+import { reportMarkdown } from "../analysis/reportMarkdown.js";
+import type { Report } from "../analysis/types.js";
+import { appliedSteps, History } from "../autopilot/history.js";
+import { EXIT, type Surroundings, usageError } from "./command.js";
+import { readFlags, readNumber } from "./flags.js";
+import { nearest } from "./nearest.js";
+import { assertWritable, writeWhole } from "./outputFile.js";
+import { readRequests, sinceDays } from "./readRequests.js";
+import { reportText } from "./reportText.js";
+import { STORE_FLAGS, STORE_HELP, withStore } from "./storeAt.js";
+import { type Style, styleFor } from "./style.js";
+
+export const usage: string = `report [options]
+
+The analysis of the request log: how long calls took, what was anomalous and why, trends, what other ways of sizing the
+window would have cost, the hours to come, and what to do about it.
+
+  --days N        only the last so many days; default all that is stored
+  --format NAME   text, json, markdown or html; default by the name of --out, else text
+  --out FILE      into a file, whole or not at all
+  --force         also over a file that is there
+  --title TEXT    of the report
+  --timezone NAME such as Europe/Berlin; default this machine's
+  --json          as --format json
+${STORE_HELP}
+
+Examples:
+  langchain-ollama-optimizer report
+  langchain-ollama-optimizer report --days 7 --out report.html
+  langchain-ollama-optimizer report --format markdown --title "Week 47" > report.md
+`;
+
+const FORMATS = ["text", "json", "markdown", "html"] as const;
+type Format = (typeof FORMATS)[number];
+const ENDINGS: Readonly<Record<string, Format>> = { json: "json", md: "markdown", html: "html", htm: "html" };
+
+/** @throws OptimizerError `ARGUMENT_INVALID`, `OPTION_INVALID`, `FILE_EXISTS` and what opening the store throws */
+export async function run(args: readonly string[], surroundings: Surroundings): Promise<number> {
+  const { out, err, environment } = surroundings;
+  const { values, positionals } = readFlags(args, {
+    ...STORE_FLAGS,
+    days: { type: "string" },
+    format: { type: "string" },
+    out: { type: "string" },
+    force: { type: "boolean" },
+    title: { type: "string" },
+    timezone: { type: "string" },
+    json: { type: "boolean" },
+  });
+  if (positionals.length > 0) {
+    throw usageError(`"${positionals.join(" ")}" is too much`, "`report --help` shows how it is called.");
+  }
+  const format = values.json ? "json" : formatOf(values.format, values.out);
+  const now = Date.now();
+  const days =
+    values.days === undefined ? undefined : readNumber("--days", values.days, { least: 0, most: 36_500 });
+  if (values.out !== undefined) assertWritable(values.out, values.force ?? false);
+  const report = await withStore(values, surroundings, (store) =>
+    reportOf(readRequests(store, { since: sinceDays(days, now) }, surroundings), {
+      now,
+      title: values.title,
+      timeZone: values.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
+      applied: appliedSteps(new History(store).steps()),
+    }),
+  );
+  if (values.out === undefined) {
+    out.write(written(report, format, styleFor(out, environment)));
+    return EXIT.ok;
+  }
+  const text = written(report, format, (_, plain) => plain);
+  await writeWhole(values.out, [text], surroundings.signal);
+  err.write(`Written to ${values.out}.\n`);
+  return EXIT.ok;
+}
+
+function written(report: Report, format: Format, style: Style): string {
+  switch (format) {
+    case "text":
+      return reportText(report, style);
+    case "json":
+      return `${JSON.stringify(report, null, 2)}\n`;
+    case "markdown":
+      return reportMarkdown(report);
+    case "html":
+      return reportHtml(report);
+  }
+}
+
+function formatOf(name: string | undefined, file: string | undefined): Format {
+  if (name === undefined) return ENDINGS[file?.split(".").at(-1)?.toLowerCase() ?? ""] ?? "text";
+  const format = FORMATS.find((each) => each === name);
+  if (format) return format;
+  const meant = nearest(name, FORMATS);
+  throw usageError(
+    `--format is "${name}"`,
+    `${meant ? `Did you mean ${meant}? ` : ""}Give ${FORMATS.join(", ")}.`,
+  );
+}
