@@ -149,7 +149,7 @@ export class Planner {
       {
         numPredict: numPredictOf(call),
         isMereLimit: call.reservesNumPredict === false,
-        requested: call.reserve,
+        requested: call.reserve ?? this.templates.pinnedReserve(statisticsIds),
         templateP99: this.templates.outputTokens(statisticsIds.filter((id) => this.reserveRule.mayApply(id)))
           ?.p99,
         modelP99: this.slots.outputP99(slotId),
@@ -334,14 +334,14 @@ function overflowError(overflow: Limit, promptTokens: number, model: string): Wi
   const { kind, limit, needTokens } = overflow;
   const what = {
     trained: `the ${limit} tokens that "${model}" was trained for`,
-    ceiling: `the ${limit} tokens that fit into memory with "${model}"`,
+    ceiling: `the ${limit} tokens that fit into memory with "${model}", or that a person allowed`,
     explicit: `the ${limit} tokens set as numCtx`,
   }[kind];
   return new WindowOverflow({
     message: `The prompt has ${promptTokens} tokens, more than ${what}`,
     remedy:
       kind === "explicit"
-        ? "Leave numCtx out so that it can grow, or set onOverflow to trim."
+        ? "Leave numCtx out, or unpin the window, so that it can grow; or set onOverflow to trim."
         : "Shorten the prompt, set onOverflow to trim, or use a model with a larger window.",
     promptTokens,
     needTokens,

@@ -56,6 +56,15 @@ export class Templates {
     for (const id of ids) void this.store.remove("templates", id);
   }
 
+  /** Tokens that a person keeps for the replies of the most specific template that has any; undefined without. */
+  pinnedReserve(statisticsIds: readonly string[]): number | undefined {
+    for (const id of statisticsIds) {
+      const reserve = this.store.get("templates", id)?.pinnedReserve;
+      if (reserve) return reserve;
+    }
+    return undefined;
+  }
+
   /** Output tokens of the most specific templates that have seen enough replies; undefined when none has. */
   outputTokens(statisticsIds: readonly string[]): { readonly p50: number; readonly p99: number } | undefined {
     const records = statisticsIds.map((id) => this.store.get("templates", id));

@@ -12,7 +12,8 @@ export interface WindowLimit {
   readonly fixed: number | null;
 }
 
-/** The limit in force: the user's window, else the smallest of trained window, ceilings and `maximumWindow`. */
+/** The limit in force: the user's window, else the smallest of trained window, ceilings (met, or set by
+ * a person) and `maximumWindow`. */
 export function windowLimit(
   slot: SlotState,
   facts: CallFacts,
@@ -28,6 +29,7 @@ export function windowLimit(
   const ceiling = Math.min(
     ceilingWindow(slot.known.ceilings, slot.loaded?.otherBytes ?? 0, now),
     config.maximumWindow ?? Number.POSITIVE_INFINITY,
+    slot.known.maximumNumCtx ?? Number.POSITIVE_INFINITY,
   );
   return ceiling < trained
     ? { window: ceiling, kind: "ceiling", fixed: null }

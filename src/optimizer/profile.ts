@@ -27,6 +27,7 @@ const NOTHING_KNOWN: SlotKnowledge = {
   sawVram: false,
   refusesOverflow: null,
   pinnedNumCtx: null,
+  maximumNumCtx: null,
   steering: {},
   calls: 0,
   spillCostMs: 0,
@@ -68,6 +69,7 @@ function knowledgeOf(profile: PartialProfile | undefined): SlotKnowledge {
     sawVram: profile.sawVram ?? false,
     refusesOverflow: profile.refusesOverflow ?? null,
     pinnedNumCtx: profile.pinnedNumCtx ?? null,
+    maximumNumCtx: profile.maximumNumCtx ?? null,
     steering: profile.steering ?? {},
     calls: profile.counts.calls ?? 0,
     spillCostMs: Math.max(0, profile.counts.spillCostMs ?? 0),
@@ -94,6 +96,7 @@ export function profileChange(
     calls: _calls,
     spillCostMs: _spillCostMs,
     pinnedNumCtx: _pinned,
+    maximumNumCtx: _maximum,
     steering: _steering,
     batches: _batches,
     ...learned

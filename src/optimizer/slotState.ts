@@ -38,6 +38,8 @@ export interface SlotKnowledge
     | "refusesOverflow"
   > {
   readonly pinnedNumCtx: number | null;
+  /** A person's own ceiling, tokens. */
+  readonly maximumNumCtx: number | null;
   /** Calls answered so far, by all programs. */
   readonly calls: number;
   /** What the present spill has cost so far, for ski rental. */

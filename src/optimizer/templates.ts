@@ -74,6 +74,8 @@ interface Entry {
   lastSeenMs: number;
   /** Matches in a row that would have held on the next larger window too. */
   consistent: number;
+  /** A person wants it kept. */
+  isPinned: boolean;
 }
 
 /** Where a prompt's two streams were found. */
@@ -191,7 +193,8 @@ export class TemplateIndex {
         this.learn(hit, prints);
         const twin = this.twinOf(entry, hit.window);
         if (twin) {
-          const [into, from] = twin.observations > entry.observations ? [twin, entry] : [entry, twin];
+          const isTwinKept = twin.isPinned || (!entry.isPinned && twin.observations > entry.observations);
+          const [into, from] = isTwinKept ? [twin, entry] : [entry, twin];
           this.remove(from.id);
           this.count(into, into.observations + from.observations);
           merged.push({ from: from.id, into: into.id });
@@ -227,7 +230,9 @@ export class TemplateIndex {
    */
   cleanUp(at: Date): readonly string[] {
     const before = at.getTime() - this.settings.forgetOnceSeenAfterDays * DAY_MS;
-    const stale = this.entries.filter((entry) => entry.observations < 2 && entry.lastSeenMs < before);
+    const stale = this.entries.filter(
+      (entry) => !entry.isPinned && entry.observations < 2 && entry.lastSeenMs < before,
+    );
     return stale.flatMap(({ id }) => this.remove(id));
   }
 
@@ -314,7 +319,15 @@ export class TemplateIndex {
     const words = prints.words.subarray(working * wordCount);
     let id = `${scope}-${identify(`${this.settings.modelDigest} ${this.version} ${systemId}`, words)}`;
     while (this.slots.has(id)) id += "+";
-    const entry: Entry = { id, scope, systemId, observations: 0, lastSeenMs: at.getTime(), consistent: 0 };
+    const entry: Entry = {
+      id,
+      scope,
+      systemId,
+      observations: 0,
+      lastSeenMs: at.getTime(),
+      consistent: 0,
+      isPinned: false,
+    };
     const slot = this.insert(entry, working);
     for (let window = 0; window <= working; window++) {
       this.table.set(slot, window, prints.words, window * wordCount, 1);
@@ -359,7 +372,9 @@ export class TemplateIndex {
     const slot = this.slots.get(entry.id)!;
     const group = this.table.group(slot);
     const twin = this.table.nearestTo(slot, window, this.thresholdsOf(group)[window]!);
-    return twin === null ? null : this.entries[twin.slot]!;
+    const found = twin === null ? null : this.entries[twin.slot]!;
+    // A person wants both.
+    return found?.isPinned && entry.isPinned ? null : found;
   }
 
   private count(entry: Entry, observations: number): void {
@@ -374,15 +389,23 @@ export class TemplateIndex {
     while (this.size > limit) {
       // One-off prompts come in floods; beyond their share they give way to each other, not to what recurs.
       const onlyUnconfirmed = this.unconfirmed > limit * UNCONFIRMED_SHARE;
-      let oldest: Entry | undefined;
-      for (const entry of this.entries) {
-        if (spared.includes(entry.id) || (onlyUnconfirmed && entry.observations >= 2)) continue;
-        if (oldest === undefined || entry.lastSeenMs < oldest.lastSeenMs) oldest = entry;
-      }
+      const oldest =
+        (onlyUnconfirmed ? this.oldest(spared, onlyUnconfirmed) : undefined) ?? this.oldest(spared, false);
       if (oldest === undefined) break;
       evicted.push(...this.remove(oldest.id));
     }
     return evicted;
+  }
+
+  /** Pinned ones never give way. */
+  private oldest(spared: readonly (string | null)[], onlyUnconfirmed: boolean): Entry | undefined {
+    let oldest: Entry | undefined;
+    for (const entry of this.entries) {
+      if (entry.isPinned || spared.includes(entry.id)) continue;
+      if (onlyUnconfirmed && entry.observations >= 2) continue;
+      if (oldest === undefined || entry.lastSeenMs < oldest.lastSeenMs) oldest = entry;
+    }
+    return oldest;
   }
 
   /** Removes a template and, of a system prompt, the tasks behind it. */
@@ -417,13 +440,15 @@ export class TemplateIndex {
     let slot = this.slots.get(record.id);
     if (slot === undefined) {
       const { id, scope, systemId } = record;
-      slot = this.insert({ id, scope, systemId, observations, lastSeenMs: 0, consistent: 0 }, working);
+      const entry = { id, scope, systemId, observations, lastSeenMs: 0, consistent: 0, isPinned: false };
+      slot = this.insert(entry, working);
     } else {
       this.revision++;
       this.count(this.entries[slot]!, observations);
       this.table.setWorking(slot, working);
     }
     this.entries[slot]!.lastSeenMs = Date.parse(record.updatedAt) || 0;
+    this.entries[slot]!.isPinned = record.isPinned === true;
     for (const [window, words] of prints.entries()) {
       if (words && window <= working + 1) {
         this.table.set(slot, window, words, 0, Math.min(STORED_VOTES, observations));
