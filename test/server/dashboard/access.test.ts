@@ -38,7 +38,8 @@ describe.skipIf(!program)(`the page for everybody${SKIPPED}`, () => {
     for (let step = 0; step < 60; step++) {
       await page.keyboard.press("Tab");
       const name = await focused(page);
-      if (name.startsWith("body")) break;
+      // Behind the last one a browser goes to its own controls (seen as the body), or begins again at once.
+      if (name.startsWith("body") || (name === walk[0] && step > 0)) break;
       walk.push(name);
       const outline = await page.evaluate(
         "parseFloat(getComputedStyle(document.activeElement).outlineWidth)",
