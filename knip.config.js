@@ -25,6 +25,6 @@ export default {
   // Of the system.
   ignoreBinaries: ["apt-get", "flock", "strace", "mount", "umount"],
   // Run by scripts/checkPackage.mjs through its command line; required by a benchmark that is bundled first; the kernel
-  // of the notebooks; run by hand for a release.
-  ignoreDependencies: ["@arethetypeswrong/cli", "simhash-js", "deno", "@changesets/cli"],
+  // of the notebooks.
+  ignoreDependencies: ["@arethetypeswrong/cli", "simhash-js", "deno"],
 };

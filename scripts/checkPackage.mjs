@@ -2,39 +2,17 @@
  * Checks what would be published: builds and packs it, asks publint and attw, then installs the package into an
  * empty project beside its peers and imports every subpath there. Needs a registry for the peers.
  */
-import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, dirname, join } from "node:path";
+import { join } from "node:path";
+import { bin, manifest, pack, peers, run, step } from "./checkSteps.mjs";
 
-const root = dirname(import.meta.dirname);
-const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 const project = mkdtempSync(join(tmpdir(), "package-check-"));
-
-function run(command, args, cwd = root) {
-  try {
-    return execFileSync(command, args, { cwd, encoding: "utf8", stdio: "pipe", timeout: 180_000 });
-  } catch (error) {
-    const call = [basename(command), ...args].join(" ");
-    console.error(`${call}\n${error.stdout ?? ""}${error.stderr ?? ""}`);
-    throw new Error(`${call}: ${error.code ?? `exit ${error.status}`}`);
-  }
-}
-
-function step(name, check) {
-  const told = check();
-  console.log(`ok  ${name}${told ? `: ${told}` : ""}`);
-  return told;
-}
-
-const bin = (name) => join(root, "node_modules", ".bin", name);
 
 try {
   step("build", () => void run(bin("tsdown"), []));
   const packed = step("pack", () => {
-    const [{ filename, entryCount, unpackedSize }] = JSON.parse(
-      run("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", project]),
-    );
+    const { filename, entryCount, unpackedSize } = pack(project);
     writeFileSync(join(project, "package.json"), '{ "private": true, "type": "module" }\n');
     console.log(`    ${entryCount} files, ${Math.round(unpackedSize / 1000)} kB`);
     return filename;
@@ -43,9 +21,6 @@ try {
   step("publint", () => void run(bin("publint"), ["run", tarball, "--strict"]));
   step("attw", () => void run(bin("attw"), [tarball, "--profile", "esm-only", "--format", "ascii"]));
 
-  const peers = Object.keys(manifest.peerDependencies).map(
-    (name) => `${name}@${manifest.devDependencies[name]}`,
-  );
   step(
     "install",
     () => void run("npm", ["install", "--no-audit", "--no-fund", `./${packed}`, ...peers], project),
