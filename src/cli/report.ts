@@ -4,12 +4,14 @@ import { reportHtml } from "../analysis/reportHtml.js";
 import { reportMarkdown } from "../analysis/reportMarkdown.js";
 import type { Report } from "../analysis/types.js";
 import { appliedSteps, History } from "../autopilot/history.js";
+import type { RequestRecord } from "../records.js";
 import { EXIT, type Surroundings, usageError } from "./command.js";
 import { readFlags, readNumber } from "./flags.js";
 import { nearest } from "./nearest.js";
 import { assertWritable, writeWhole } from "./outputFile.js";
 import { readRequests, sinceDays } from "./readRequests.js";
 import { reportText } from "./reportText.js";
+import { type Status, status } from "./status.js";
 import { STORE_FLAGS, STORE_HELP, withStore } from "./storeAt.js";
 import { type Style, styleFor } from "./style.js";
 
@@ -33,6 +35,7 @@ Examples:
   langchain-ollama-optimizer report --format markdown --title "Week 47" > report.md
 `;
 
+const MANY = 10_000;
 const FORMATS = ["text", "json", "markdown", "html"] as const;
 type Format = (typeof FORMATS)[number];
 const ENDINGS: Readonly<Record<string, Format>> = { json: "json", md: "markdown", html: "html", htm: "html" };
@@ -58,14 +61,16 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
   const days =
     values.days === undefined ? undefined : readNumber("--days", values.days, { least: 0, most: 36_500 });
   if (values.out !== undefined) assertWritable(values.out, values.force ?? false);
+  const shown = status(err);
   const report = await withStore(values, surroundings, (store) =>
-    reportOf(readRequests(store, { since: sinceDays(days, now) }, surroundings), {
+    reportOf(thenTold(readRequests(store, { since: sinceDays(days, now) }, surroundings), shown), {
       now,
       title: values.title,
       timeZone: values.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
       applied: appliedSteps(new History(store).steps()),
     }),
   );
+  shown.end();
   if (values.out === undefined) {
     out.write(written(report, format, styleFor(out, environment)));
     return EXIT.ok;
@@ -74,6 +79,19 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
   await writeWhole(values.out, [text], surroundings.signal);
   err.write(`Written to ${values.out}.\n`);
   return EXIT.ok;
+}
+
+/** Says so when all is read: with many requests, what follows takes seconds too. */
+async function* thenTold(
+  requests: AsyncIterable<RequestRecord>,
+  shown: Status,
+): AsyncGenerator<RequestRecord> {
+  let read = 0;
+  for await (const request of requests) {
+    read++;
+    yield request;
+  }
+  if (read > MANY) shown.show("drawing conclusions", 1);
 }
 
 function written(report: Report, format: Format, style: Style): string {
