@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough, Readable } from "node:stream";
 import { gunzipSync } from "node:zlib";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openJsonStore } from "../../src/storage/json/openJsonStore.js";
+import { NOT_INSTALLED, postgresUrl, redisUrl } from "../contract/servers.js";
 import { commandLine } from "./commandLine.js";
 import { requestAt } from "./requestAt.js";
 
@@ -132,4 +133,23 @@ test("an empty store exports and imports as one", async () => {
   const { code, out } = await commandLine(["export", at("nothing"), "--store", at("none"), "--json"]);
   expect([code, JSON.parse(out)]).toEqual([0, { file: at("nothing"), requests: 0, documents: 0 }]);
   expect((await importing(at("nothing"))).code).toBe(0);
+});
+
+describe.each([
+  ["redis", await redisUrl()],
+  ["postgres", await postgresUrl()],
+] as const)("%s", (name, url) => {
+  test.skipIf(url === null)(
+    `takes a store and gives it back ${url === null ? NOT_INSTALLED : ""}`,
+    async () => {
+      await exporting(at("there"));
+      const server = ["--store", url!, "--prefix", `cli_${name}_${process.pid}_`];
+      expect(await commandLine(["import", at("there"), ...server])).toMatchObject({ code: 0 });
+      expect((await commandLine(["inspect", "profiles", ...server])).out).toMatch(/tiny +7 /);
+      expect(await commandLine(["export", at("back"), ...server])).toMatchObject({ code: 0 });
+      expect(await importing(at("back"))).toMatchObject({ code: 0 });
+      expect(await contents("to")).toEqual({ requests: 1200, calls: 7 });
+    },
+    60_000,
+  );
 });
