@@ -55,14 +55,13 @@ async function append(handle: FileHandle, path: string, lines: readonly string[]
   const batch = Buffer.from(`\n${lines.join("\n")}`);
   let bytes = 0;
   let error: unknown;
-  while (bytes < batch.length && error === undefined) {
-    try {
-      bytes += (await handle.write(batch, bytes)).bytesWritten;
-    } catch (failure) {
-      error = writeFailure(path, failure);
-    }
+  try {
+    // A write that was cut short is not gone on with: others may append meanwhile, in the middle of a line.
+    bytes = (await handle.write(batch)).bytesWritten;
+  } catch (failure) {
+    error = writeFailure(path, failure);
   }
-  let stored = error === undefined ? lines.length : countWholeLines(batch, bytes);
+  let stored = bytes === batch.length ? lines.length : countWholeLines(batch, bytes);
   let unsynced = 0;
   try {
     if (stored > 0) await handle.datasync();

@@ -11,6 +11,7 @@ import type { DocumentOperation } from "../merge.js";
 import type { DocumentKind, RequestQuery } from "../store.js";
 import { ChangeLog, type LoggedLine, positionIn } from "./changeLog.js";
 import { type DamageContext, type RecoveryContext, setAside } from "./damaged.js";
+import { removeAbandoned } from "./durableWrite.js";
 import { fileErrorCode, readFailure, writeFailure } from "./failure.js";
 import { assertRealFolder, FOLDER_MODE } from "./folder.js";
 import { type HeldLock, underLock } from "./lock.js";
@@ -220,14 +221,18 @@ export class JsonBackend implements Backend {
       memory.keepOnly(kind, ids);
       low.data.documents = [];
     }
-    if (!(await this.#readTemplates(memory, through)) && !isLastAttempt) return false;
+    if (!(await this.#readTemplates(memory, through, isLastAttempt)) && !isLastAttempt) return false;
     this.#changes.rewind([...through.values()]);
     const wasRead = await this.#changes.read((line) => this.#apply(line, memory, through));
     const now = await readShardIndex(this.#templates, this.#recovery);
     return (wasRead && now?.snapshot === this.#shards?.snapshot) || isLastAttempt;
   }
 
-  async #readTemplates(memory: Memory, through: Map<DocumentKind, Through>): Promise<boolean> {
+  async #readTemplates(
+    memory: Memory,
+    through: Map<DocumentKind, Through>,
+    isLastAttempt: boolean,
+  ): Promise<boolean> {
     const ids = new Set<string>();
     const put = (id: string, text: string) => {
       ids.add(id);
@@ -235,8 +240,14 @@ export class JsonBackend implements Backend {
     };
     const state =
       this.#shards === null ? "whole" : await readShards(this.#templates, this.#shards, put, this.#recovery);
-    if (state === "damaged") ids.clear();
-    through.set("templates", (state !== "damaged" && this.#shards?.through) || {});
+    const isFromLog = state === "damaged" || (state === "gone" && (await this.#changes.isWhole()));
+    if (isFromLog) ids.clear();
+    through.set("templates", (!isFromLog && this.#shards?.through) || {});
+    if (state === "gone" && isLastAttempt) {
+      this.#options.logger.warn(
+        `${this.#templates} lacks files that its index names; their templates are lost${isFromLog ? " unless the change log has them" : ""}.`,
+      );
+    }
     memory.keepOnly("templates", ids);
     return state !== "gone";
   }
@@ -329,6 +340,7 @@ export class JsonBackend implements Backend {
       if (now < this.#retainAt || !lock.isHeld()) return;
       this.#retainAt = now + this.#retainMs;
       await this.#requests.retain(this.#options.retention ?? {});
+      for (const folder of [this.location, this.#folder, this.#templates]) await removeAbandoned(folder);
     });
   }
 
@@ -371,7 +383,8 @@ export class JsonBackend implements Backend {
     if (!withTemplates || !lock.isHeld() || !this.#isWhole) return;
     const previous = await readShardIndex(this.#templates, this.#recovery);
     if (!this.#dirty.has("templates")) {
-      await renewShardIndex(this.#templates, previous, { schemaVersion: this.schemaVersion, folded });
+      const { schemaVersion } = this;
+      await renewShardIndex(this.#templates, previous, { schemaVersion, folded });
       return;
     }
     await this.#write("templates", () => this.#writeTemplates(memory, previous, folded));
@@ -406,7 +419,10 @@ export class JsonBackend implements Backend {
     const { through } = this.#changes;
     const documents = memory.snapshot("templates");
     const { schemaVersion } = this;
-    await writeShards(this.#templates, previous, { schemaVersion, through, folded }, documents);
+    const position = { schemaVersion, through, folded };
+    if (!(await writeShards(this.#templates, previous, position, documents))) {
+      this.#dirty.add("templates");
+    }
   }
 }
 

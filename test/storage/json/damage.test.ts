@@ -1,6 +1,6 @@
 import { appendFile, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { collect, request, rule, template } from "../../contract/records.ts";
 import { temporaryFolders } from "../temporaryFolder.ts";
 
@@ -172,6 +172,52 @@ describe("a damaged store", () => {
     for (const kind of ["settings", "rules", "templates"] as const)
       expect([...store.list(kind)]).toHaveLength(6);
     expect(await collect(store.requests())).toHaveLength(6);
+  });
+
+  it("loses no template and counts none twice by a flipped bit of their index", {
+    timeout: 60_000,
+  }, async () => {
+    const folder = await folders.make();
+    const options = { foldMs: 0, compactBytes: 1, settleMs: 0, pollMs: 10 };
+    const first = folders.open(folder, options);
+    for (let index = 0; index < 3; index++) await first.merge("templates", template(`t${index}`));
+    // The change log does not reach back to the beginning any more.
+    await vi.waitFor(async () => {
+      await first.merge("templates", template("t0"));
+      expect(await readdir(join(folder, "v1/changes"))).not.toContain("00000001.jsonl");
+    }, 10_000);
+    const observations = first.get("templates", "t0")?.counts.observations;
+    await first.close();
+    const path = join(folder, "v1/templates/index.json");
+    const whole = await readFile(path);
+    for (let at = 0; at < whole.length; at += 7) {
+      const bytes = Buffer.from(whole);
+      bytes[at]! ^= 1;
+      await writeFile(path, bytes);
+      const store = folders.open(folder);
+      await store.ready();
+      expect([...store.list("templates")].map(({ id }) => id).sort(), `byte ${at}`).toEqual([
+        "t0",
+        "t1",
+        "t2",
+      ]);
+      expect(store.get("templates", "t0")?.counts.observations, `byte ${at}`).toBe(observations);
+      await store.close();
+    }
+  });
+
+  it("says so when a file of templates is gone", async () => {
+    const folder = await folders.make();
+    const first = folders.open(folder);
+    await first.merge("templates", template("t"));
+    await first.close();
+    const names = await readdir(join(folder, "v1/templates"));
+    await rm(join(folder, "v1/templates", names.find((name) => name !== "index.json")!));
+    const second = folders.open(folder);
+    await second.ready();
+    expect(folders.warnings).toEqual([expect.stringContaining("templates")]);
+    // From the change log, which is whole.
+    expect(second.get("templates", "t")?.counts.observations).toBe(1);
   });
 
   it("sets a damaged store.json aside and makes it anew", async () => {
