@@ -89,6 +89,15 @@ function isAddress(value: unknown): boolean {
   return host === "" || URL.canParse(host.includes("://") ? host : `http://${host}`);
 }
 
+function isHeaders(value: unknown): boolean {
+  try {
+    new Headers(value as HeadersInit);
+    return typeof value === "object" && value !== null;
+  } catch {
+    return false;
+  }
+}
+
 const count: Rule = {
   holds: isCount,
   remedy: "Give a whole number of tokens above 0, or leave it out to have it decided.",
@@ -103,6 +112,11 @@ const RULES: Readonly<Record<string, Rule>> = {
   baseUrl: {
     holds: isAddress,
     remedy: 'Give the address of a server, such as "http://127.0.0.1:11434".',
+  },
+  headers: { holds: isHeaders, remedy: "Give an object of names and texts." },
+  signal: {
+    holds: (value) => value instanceof AbortSignal,
+    remedy: "Give the `signal` of an AbortController, or AbortSignal.timeout().",
   },
   numCtx: count,
   numBatch: count,

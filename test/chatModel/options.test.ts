@@ -29,6 +29,8 @@ const BAD: readonly [string, unknown, RegExp][] = [
   ["model", "", /model is ""/],
   ["baseUrl", "not an address", /baseUrl is "not an address"/],
   ["baseUrl", 42, /baseUrl is 42/],
+  ["headers", 5, /headers is 5/],
+  ["headers", { "no name": "x" }, /headers is an object/],
 ];
 
 describe.each(BAD)("%s: %s", (name, value, message) => {
@@ -57,6 +59,11 @@ test("what Ollama takes is accepted", () => {
     onOverflow: "cut",
   });
   checkOptions({ keepAlive: "1h30m", think: false, optimize: false, numCtx: undefined, temperature: 0 });
+});
+
+test("a signal that is none is refused before the call", () => {
+  expect(() => checkOptions({ signal: 5 })).toThrow(/signal is 5/);
+  checkOptions({ signal: AbortSignal.timeout(1), headers: new Headers({ a: "b" }) });
 });
 
 test("a long value is not quoted at length", () => {
