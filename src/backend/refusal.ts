@@ -124,7 +124,9 @@ const KINDS: readonly (Kind & { readonly when: (status: number, body: string) =>
   },
   {
     code: "REQUEST_INVALID",
-    when: (status) => status >= 400 && status < 500,
+    // An option or a format that is none is a 500, of 0.24.0 and 0.34.0 alike.
+    when: (status, body) =>
+      (status >= 400 && status < 500) || (status === 500 && /must be of type|invalid format: /.test(body)),
     message: (model, status) => `Ollama refused the request for model "${model}" (${status})`,
     remedy: () => "The server's words are in this error's `body`; check the options of the call.",
   },

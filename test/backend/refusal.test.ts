@@ -70,6 +70,13 @@ test.each([
   }
 });
 
+test.each([
+  String.raw`{"error":"option \"temperature\" must be of type float32"}`,
+  String.raw`{"error":"invalid format: \"9\"; expected \"json\" or a valid JSON Schema object"}`,
+])("500 %s is the request's fault", (body) => {
+  expect(upstreamError(500, body, "m").code).toBe("REQUEST_INVALID");
+});
+
 test("an unreachable server is told without its credentials", () => {
   const error = unreachable("http://me:secret@box:11434", { code: "ECONNREFUSED" });
   expect(error.message).toContain("http://box:11434 (ECONNREFUSED)");
