@@ -50,7 +50,8 @@ function escaped(text: string): string {
     .replace(/</g, "&lt;")
     .replace(/>/g, "&gt;")
     .replace(/[\\`*_[\]|~]/g, "\\$&")
-    .replace(/^([#+-]|\d+\.)/, "\\$1")
+    .replace(/^[#+-]/, "\\$&")
+    .replace(/^(\d+)\.(?=\s|$)/, "$1\\.")
     .replace(/:\/\//g, ":\\/\\/")
     .replace(/@/g, "&#64;");
 }

@@ -247,7 +247,12 @@ function caches({ caches: { hitRate, figures } }: Report): Block[] {
 
 function forecast({ forecast: { hours, level, timeZone } }: Report, time: Time): Block[] {
   if (!hours.enough)
-    return [heading("Forecast"), text(`Requests of the coming hours: ${hours.text} hours of history.`)];
+    return [
+      heading("Forecast"),
+      text(
+        `Requests of the coming hours: not enough data (${hours.have} of ${hours.need} hours of history).`,
+      ),
+    ];
   const peak = hours.next.reduce((a, b) => (b.expected > a.expected ? b : a));
   return [
     heading("Forecast"),

@@ -142,7 +142,7 @@ export function unreachable(origin: string, cause: unknown): UpstreamError {
   return new UpstreamError({
     code: "SERVER_UNREACHABLE",
     message: `No answer from Ollama at ${withoutCredentials(origin)}${typeof code === "string" ? ` (${code})` : ""}`,
-    remedy: "Start it with `ollama serve`, or give the address where it runs.",
+    remedy: "Start it with `ollama serve`, or give the address where it runs (`baseUrl`, `--upstream`).",
     status: 0,
     cause,
   });

@@ -12,11 +12,13 @@ const FINAL = new Set([
   "UNAUTHORIZED",
 ]);
 
+const FAMILY = { isLangchainOllamaOptimizerError: true } as const;
+
 /**
  * What a failed call rejects with.
  *
- * - A prompt that fits no window: core's `ContextOverflowError`; the numbers are in its message, the original in
- *   its `cause`.
+ * - A prompt that fits no window: core's `ContextOverflowError` with the fields of {@link WindowOverflow}, the original
+ *   in its `cause`.
  * - A timeout: the signal's own `TimeoutError`. Any other abort: core's `ModelAbortError` with the output so far,
  *   under the name `AbortError`, by which LangChain's retries and people's handlers know an abort.
  * - A server's refusal: the {@link UpstreamError}, with the `status_code` of ollama-js's `ResponseError`, marked
@@ -31,7 +33,10 @@ export function asLangChainError(
 ): unknown {
   if (signal?.aborted) return abortError(signal.reason, partial());
   if (error instanceof WindowOverflow) {
-    const overflow = ContextOverflowError.fromError(error);
+    const { code, remedy, promptTokens, needTokens, limitTokens, limit } = error;
+    const facts = { code, remedy, promptTokens, needTokens, limitTokens, limit };
+    // LangChain's class, and one of our family too: handlers of either know it.
+    const overflow = Object.assign(ContextOverflowError.fromError(error), facts, FAMILY);
     if (isRecorded(error)) markRecorded(overflow);
     return overflow;
   }

@@ -80,11 +80,11 @@ const LIMITS: Readonly<Record<Calibration["largestWindow"]["limit"], string>> = 
   time: "no larger one was tried for want of time (--seconds)",
 };
 
-function batchBars({ batches, numBatch: chosen }: Calibration): Bar[] {
+function batchBars({ batches, numBatch: chosen, isBatchSure }: Calibration): Bar[] {
   return batches.map(({ numBatch, rate, sizeBytes }) => ({
     label: String(numBatch),
     value: rate.value,
-    note: `${count(Math.round(rate.value))} ±${percent(relativeWidth(rate))}, ${megabytes(sizeBytes)}${numBatch === chosen ? "  <- chosen" : ""}`,
+    note: `${count(Math.round(rate.value))} ±${percent(relativeWidth(rate))}, ${megabytes(sizeBytes)}${numBatch === chosen ? `  <- ${isBatchSure ? "chosen" : "best so far, not used"}` : ""}`,
   }));
 }
 

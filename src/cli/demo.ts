@@ -177,7 +177,7 @@ Memory is the largest size in /api/ps, less that with a window of 256.
 
 The last decision: ${after.decision?.reason ?? "none, since the last call was refused."}
 The store: ${folder}
-  store.json holds what was learned of the server and the model, v1/ the templates and one line for each call.
+  v1/profiles.json holds what was learned of the server and the model, v1/requests/ one line for each call.
 `;
 }
 

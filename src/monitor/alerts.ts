@@ -46,7 +46,7 @@ export class Alerts {
   private readonly listeners = new Set<(alert: Alert) => void>();
   private readonly stopListening: () => void;
   private readonly timer: NodeJS.Timeout;
-  private detector!: AnomalyDetector;
+  private detector: AnomalyDetector;
   private readonly groups = new Set<string>();
   private state: AlertState = NO_ALERTS;
   private waiting: RequestRecord[] = [];
@@ -57,7 +57,7 @@ export class Alerts {
     this.now = options.now ?? Date.now;
     this.logger = options.logger ?? silentLogger;
     this.quietMs = options.quietMs ?? QUIET_MS;
-    this.learn(options.monitor.recent());
+    this.detector = this.trained(options.monitor.recent());
     if (options.webhook) this.subscribe(webhook(options.webhook, this.logger));
     this.stopListening = options.monitor.subscribe((request) => this.queue(request));
     // Without further calls nothing else would say that it is over.
@@ -103,7 +103,7 @@ export class Alerts {
       this.groups.add(JSON.stringify([request.serverId, request.model, request.templateId]));
       return this.detector.take(request, now);
     });
-    if (this.groups.size > MOST_GROUPS) this.learn(this.options.monitor.recent());
+    if (this.groups.size > MOST_GROUPS) this.detector = this.trained(this.options.monitor.recent());
     const { state, alerts } = alertStep(this.state, found, now, this.quietMs);
     this.state = state;
     for (const alert of alerts) this.tell(alert);
@@ -119,11 +119,12 @@ export class Alerts {
   }
 
   /** Begins anew with what is usual in these requests. */
-  private learn(requests: readonly RequestRecord[]): void {
+  private trained(requests: readonly RequestRecord[]): AnomalyDetector {
     const { window = WINDOW, minimum, method, volumeBucketMs } = this.options;
-    this.detector = new AnomalyDetector({ window, minimum, method, volumeBucketMs });
+    const detector = new AnomalyDetector({ window, minimum, method, volumeBucketMs });
     this.groups.clear();
-    for (const request of requests) this.detector.take(request, this.now());
+    for (const request of requests) detector.take(request, this.now());
+    return detector;
   }
 
   /** Beside the call whose end brought the request, never in it. */

@@ -1,6 +1,6 @@
 import { ContextOverflowError, getRetryable, ModelAbortError } from "@langchain/core/errors";
 import { describe, expect, test } from "vitest";
-import { UpstreamError } from "../../src/errors.js";
+import { OptimizerError, UpstreamError } from "../../src/errors.js";
 import type { DecisionRecord } from "../../src/records.js";
 import { ENTRY_PATHS } from "./entryPaths.js";
 import { bench, until } from "./support.js";
@@ -104,6 +104,8 @@ describe.each(ENTRY_PATHS)("$name", ({ reply }) => {
     await using b = await bench("ok", { models: [{ name: "tiny", trainedNumCtx: 2048 }] });
     const error = await reply(b.model(), {}, "words and ".repeat(5_000)).catch((thrown: unknown) => thrown);
     expect(ContextOverflowError.isInstance(error)).toBe(true);
+    expect(OptimizerError.isInstance(error)).toBe(true);
+    expect(error).toMatchObject({ code: "CONTEXT_OVERFLOW", limit: "trained", remedy: expect.any(String) });
     expect((error as Error).message).toMatch(/2048/);
     expect((error as Error).message).not.toMatch(/words and/);
     expect(getRetryable(error)).toBe(false);
