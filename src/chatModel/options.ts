@@ -91,7 +91,7 @@ function isAddress(value: unknown): boolean {
 
 function isHeaders(value: unknown): boolean {
   try {
-    new Headers(value as HeadersInit);
+    new Headers(value as Record<string, string>);
     return typeof value === "object" && value !== null;
   } catch {
     return false;
@@ -115,7 +115,8 @@ const RULES: Readonly<Record<string, Rule>> = {
   },
   headers: { holds: isHeaders, remedy: "Give an object of names and texts." },
   signal: {
-    holds: (value) => value instanceof AbortSignal,
+    // Of any realm: a test environment may bring its own class.
+    holds: (value) => typeof (value as { throwIfAborted?: unknown } | null)?.throwIfAborted === "function",
     remedy: "Give the `signal` of an AbortController, or AbortSignal.timeout().",
   },
   numCtx: count,
