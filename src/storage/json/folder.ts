@@ -40,17 +40,20 @@ export function prepareFolder(folder: string): void {
   assertRealFolder(folder);
 }
 
-/** `mkdir -p`. */
+/**
+ * `mkdir -p` in single steps: Node 20's own says ENOENT where the file system is read-only, and never ends below a
+ * folder like /proc, which nobody can add to.
+ */
 function makeFolder(folder: string): void {
-  try {
-    mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
-  } catch (error) {
-    if (fileErrorCode(error) !== "ENOENT") throw error;
-    // So Node 20 names also a read-only file system; a single step tells the true reason.
-    let missing = folder;
-    while (!existsSync(dirname(missing))) missing = dirname(missing);
-    mkdirSync(missing, { mode: FOLDER_MODE });
-    throw error;
+  const missing: string[] = [];
+  for (let path = folder; !existsSync(path); path = dirname(path)) missing.push(path);
+  for (const path of missing.reverse()) {
+    try {
+      mkdirSync(path, { mode: FOLDER_MODE });
+    } catch (error) {
+      // Another program was faster, or it is a link that leads nowhere: the next look tells.
+      if (fileErrorCode(error) !== "EEXIST") throw error;
+    }
   }
 }
 

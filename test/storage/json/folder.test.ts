@@ -193,3 +193,9 @@ describe("the folder of a JSON store", () => {
     expect((await readdir(folder)).sort()).toEqual(["store.json", "v2"]);
   });
 });
+
+it.skipIf(process.platform !== "linux")("a folder that nobody can make is refused at once", () => {
+  expect(() => folders.open("/proc/nothing/store")).toThrow(
+    expect.objectContaining({ code: "STORE_WRITE_FAILED" }),
+  );
+});
