@@ -1,4 +1,5 @@
 /** What only happens to a Redis: it is emptied, its client prefixes keys, a machine is cut off from it for days. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
 import { afterAll, describe, expect, it, vi } from "vitest";
 import { redisStore } from "../../src/storage/redis/redisStore.ts";
@@ -19,6 +20,8 @@ describe.skipIf(url === null)(`a store in Redis ${url === null ? NOT_INSTALLED :
   it("begins anew when the server comes back empty", async () => {
     const store = redisStore(client, { prefix: prefix("emptied"), pollMs: 20 });
     await store.merge("rules", rule("old"));
+    // It looks for changes before and after.
+    await sleep(100);
     await client.del(await client.keys(`${prefix("emptied")}*`));
     await vi.waitFor(() => expect(store.get("rules", "old")).toBeUndefined(), 5000);
     await Promise.all([store.merge("rules", rule("new")), store.append(request("q"))]);

@@ -61,13 +61,14 @@ export class ChangeLog {
     try {
       for (;;) {
         const log = await this.#current();
+        const position = this.#positions.get(basename(log.path));
         const appended = await log.append(lines);
         if (appended.isRemoved) {
           // Nobody has seen these lines.
           await this.close();
           continue;
         }
-        if (appended.stored === lines.length) await this.#skip(log.path, appended, onRead);
+        if (appended.stored === lines.length) await this.#skip(log.path, position, appended, onRead);
         return appended;
       }
     } catch (error) {
@@ -75,10 +76,17 @@ export class ChangeLog {
     }
   }
 
-  #skip(path: string, { size, bytes }: Appended, onRead: () => void): Promise<void> {
+  /** @param before how far the file was read before the lines went to its end */
+  #skip(
+    path: string,
+    before: number | undefined,
+    { size, bytes }: Appended,
+    onRead: () => void,
+  ): Promise<void> {
     const name = basename(path);
     return this.#inTurn(async () => {
-      if (this.#positions.get(name) !== size - bytes || this.#hasReadAfter(name)) return;
+      // Read further meanwhile, these lines may have been among it, and what follows be another's of their length.
+      if (before !== size - bytes || this.#positions.get(name) !== before || this.#hasReadAfter(name)) return;
       this.#positions.set(name, size);
       onRead();
     });
