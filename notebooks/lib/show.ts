@@ -55,15 +55,18 @@ export async function table(rows: readonly Readonly<Record<string, Cell>>[]): Pr
   });
 }
 
-/** Shows a chart as SVG, on white, since pages that are dark show it too. */
+/**
+ * Shows a chart as SVG, on white, since pages that are dark show it too. `never`: linkedom's documents are a browser's
+ * in all that Plot does with them, but not by type.
+ */
 export async function chart(options: Plot.PlotOptions): Promise<void> {
-  const svg = Plot.plot({ width: 720, ...options, document: document as unknown as Document });
+  const svg = Plot.plot({ width: 720, ...options, document: document as never });
   svg.setAttribute("xmlns", "http://www.w3.org/2000/svg");
   const ground = document.createElementNS("http://www.w3.org/2000/svg", "rect");
   ground.setAttribute("width", "100%");
   ground.setAttribute("height", "100%");
   ground.setAttribute("fill", "white");
-  svg.insertBefore(ground as unknown as Node, svg.firstChild);
+  svg.insertBefore(ground as never, svg.firstChild);
   await display({
     "image/svg+xml": svg.outerHTML,
     "text/plain": `chart: ${options.ariaLabel ?? "see above"}`,

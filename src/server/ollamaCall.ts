@@ -47,9 +47,9 @@ export function withoutWindow<R extends WireRequest>(request: R): R {
 }
 
 function withContent(message: Fields): Fields | null {
-  const { role, content, images, thinking, tool_calls, tool_name } = message;
+  const { role, content, images, thinking, tool_calls, tool_name, tool_call_id } = message;
   if (!isText(role) || !isListOr(images, isText) || !isListOr(tool_calls, isObject)) return null;
-  if (![content, thinking, tool_name].every((text) => isOr(text, isText))) return null;
+  if (![content, thinking, tool_name, tool_call_id].every((text) => isOr(text, isText))) return null;
   return { ...message, content: content ?? "" };
 }
 
