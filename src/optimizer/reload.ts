@@ -15,6 +15,8 @@ const JUST_SEEN_MS = 250;
 const SEEN_MS = 2_000;
 /** Loads of one window differ by less. */
 const LOAD_SPREAD = 0.75;
+/** The same where a load is least likely. */
+const JUST_SEEN_SPREAD = 0.9;
 
 /** At most this many reload prices and warm values are kept. */
 export const RELOAD_PRICES = 16;
@@ -43,7 +45,7 @@ export function isReload(
 
 /** A busy machine makes warm calls as slow as a load; they are none while the runner was in sight. */
 function seenThresholdMs(seenMs: number, fastest: number | null): number {
-  if (seenMs <= JUST_SEEN_MS) return fastest ?? Number.POSITIVE_INFINITY;
+  if (seenMs <= JUST_SEEN_MS) return fastest === null ? Number.POSITIVE_INFINITY : JUST_SEEN_SPREAD * fastest;
   return seenMs <= SEEN_MS && fastest !== null ? LOAD_SPREAD * fastest : 0;
 }
 

@@ -48,9 +48,14 @@ export function withoutWindow<R extends WireRequest>(request: R): R {
 
 function withContent(message: Fields): Fields | null {
   const { role, content, images, thinking, tool_calls, tool_name, tool_call_id } = message;
-  if (!isText(role) || !isListOr(images, isText) || !isListOr(tool_calls, isObject)) return null;
+  if (!isText(role) || !isListOr(images, isText) || !isListOr(tool_calls, isToolCall)) return null;
   if (![content, thinking, tool_name, tool_call_id].every((text) => isOr(text, isText))) return null;
   return { ...message, content: content ?? "" };
+}
+
+function isToolCall(value: unknown): value is Fields {
+  if (!isObject(value) || !isObject(value.function)) return false;
+  return isText(value.function.name) && isOr(value.function.arguments, isObject);
 }
 
 function isObject(value: unknown): value is Fields {

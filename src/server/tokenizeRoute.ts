@@ -46,6 +46,7 @@ function read(bytes: Uint8Array): WireRequest & { readonly text: string | null }
     throw refused("text", 'a string, and "tools" only with "messages"');
   }
   const call = generatingCall(rest);
-  if (!call || call.messages?.length === 0) throw refused("messages", "a list of one message or more");
+  if (!call || (text === undefined && !call.messages?.length))
+    throw refused("messages", "a list of one message or more");
   return { ...call, text: text ?? null };
 }

@@ -127,7 +127,7 @@ export const OLLAMA_SCHEMAS: Readonly<Record<string, Schema>> = {
       content: orNull(text),
       thinking: orNull(text),
       images: orNull(listOf(text)),
-      tool_calls: orNull(listOf(anyObject)),
+      tool_calls: orNull(listOf(open({ function: open({ name: text }, { arguments: orNull(anyObject) }) }))),
       tool_name: orNull(text),
       tool_call_id: orNull(text),
     },
