@@ -24,7 +24,10 @@ export interface LogFacts {
   readonly cuts: number;
 }
 
-/** A start and some thousand calls. */
+/** The first line of a start, and bytes that hold all of its lines. */
+const START = 'msg="server config"';
+const START_BYTES = 2 ** 16;
+/** Some ten thousand calls. */
 const READ_BYTES = 4 * 2 ** 20;
 const JOURNAL_LINES = "20000";
 const JOURNAL_MS = 3_000;
@@ -35,7 +38,7 @@ const JOURNAL_MS = 3_000;
  * @param text lines of `ollama serve`
  */
 export function readLog(text: string): LogFacts {
-  const start = text.lastIndexOf('msg="server config"');
+  const start = text.lastIndexOf(START);
   const recent = start < 0 ? text : text.slice(start);
   const number = (pattern: RegExp): number | null => {
     const found = [...recent.matchAll(pattern)].at(-1)?.[1];
@@ -100,13 +103,19 @@ export async function findLog({ file, platform, environment }: LogPlace): Promis
   return endOf(place).catch(() => null);
 }
 
+/** The end of a log; where the last start is further up, its beginning too, which in most logs is that start. */
 async function endOf(file: string): Promise<string> {
   const handle = await open(file, "r");
   try {
     const { size } = await handle.stat();
+    const read = async (length: number, from: number): Promise<string> => {
+      const { buffer, bytesRead } = await handle.read(Buffer.alloc(length), 0, length, from);
+      return buffer.toString("utf8", 0, bytesRead);
+    };
     const length = Math.min(size, READ_BYTES);
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(length), 0, length, size - length);
-    return buffer.toString("utf8", 0, bytesRead);
+    const end = await read(length, size - length);
+    if (length === size || end.includes(START)) return end;
+    return `${await read(Math.min(START_BYTES, size - length), 0)}\n${end}`;
   } finally {
     await handle.close();
   }

@@ -86,3 +86,16 @@ test("a system without a log has none", async () => {
     "ENOENT",
   );
 });
+
+test("the start is found also where a long day lies between it and the end", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "log-"));
+  try {
+    const file = join(folder, "server.log");
+    const call = '[GIN] 2026/11/21 - 10:00:00 | 200 | 10ms | 127.0.0.1 | POST "/api/chat"\n';
+    writeFileSync(file, `${recorded("0.34.0")}${call.repeat(80_000)}`);
+    const log = await findLog({ file, platform: "linux", environment: {} });
+    expect(readLog(log!)).toMatchObject({ port: 36_537, defaultNumCtx: 4096, flashAttention: true });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
