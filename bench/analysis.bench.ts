@@ -6,9 +6,9 @@
 import { reportOf } from "../src/analysis/report.js";
 import { reportHtml } from "../src/analysis/reportHtml.js";
 import { reportMarkdown } from "../src/analysis/reportMarkdown.js";
+import { seededRandom } from "../src/calibration/prose.js";
 import type { RequestRecord } from "../src/records.js";
 import { type Figure, isMet, median, shown } from "./figures.js";
-import { seededRandom } from "./workload.js";
 
 const CALLS = 100_000;
 const DAYS = 30;

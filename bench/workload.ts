@@ -2,6 +2,7 @@
  * The seeded workload of the simulation and of the live benchmark: recurring templates with lognormal slots,
  * one-offs of 3,000 to 9,000 words, and conversations that grow until their prompt passes 32k tokens.
  */
+import { seededRandom } from "../src/calibration/prose.js";
 
 export interface WorkloadMessage {
   readonly role: "system" | "user" | "assistant";
@@ -133,17 +134,6 @@ export function prose(words: number, seed: number): string {
     out.push(left === 0 || index === words - 1 ? `${word}.` : word);
   }
   return out.join(" ");
-}
-
-/** Mulberry32: 32 bits of state, uniform in [0, 1). */
-export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 /** Lognormal with the given median; Box-Muller. */

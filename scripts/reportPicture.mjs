@@ -9,6 +9,7 @@ import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 import { reportHtml, reportOf } from "../dist/analysis/index.js";
+import { seededRandom } from "../dist/calibration/prose.js";
 
 const HOUR = 3_600_000;
 /** A Monday. */
@@ -54,7 +55,7 @@ try {
 }
 
 function* madeLog() {
-  const random = seeded(7);
+  const random = seededRandom(7);
   const normal = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
   let count = 0;
   for (let hour = 0; hour < DAYS * 24; hour++) {
@@ -108,15 +109,4 @@ function* madeLog() {
       count++;
     }
   }
-}
-
-/** Mulberry32: uniform in [0, 1). */
-function seeded(seed) {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

@@ -135,6 +135,33 @@ export interface RequestRecord {
   readonly tags?: readonly string[];
 }
 
+/** A call of which an observer knows only that it was made. */
+export const OBSERVED_CALL: Omit<RequestRecord, "id" | "at" | "serverId" | "model" | "totalMs"> = {
+  schemaVersion: SCHEMA_VERSION,
+  source: "callback",
+  digest: null,
+  templateId: null,
+  promptHash: null,
+  inputTokens: null,
+  promptTokens: null,
+  outputTokens: null,
+  cachedTokens: null,
+  loadMs: null,
+  promptMs: null,
+  outputMs: null,
+  timeToFirstTokenMs: null,
+  numCtx: null,
+  numBatch: null,
+  modelBytes: null,
+  modelVramBytes: null,
+  doneReason: null,
+  toolCalls: 0,
+  quality: null,
+  error: null,
+  decision: null,
+  runId: null,
+};
+
 /**
  * A mergeable distribution: counts per logarithmic bucket. Bucket i holds values in (g^(i-1), g^i] with
  * g = 1.05 (DDSketch, Masson et al. 2019; relative error of a quantile at most 2.5 %); bucket "0" also holds

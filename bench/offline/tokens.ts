@@ -6,12 +6,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { seededRandom } from "../../src/calibration/prose.js";
 import { byteSymbol } from "../../src/tokens/byteAlphabet.js";
 import { byteBound } from "../../src/tokens/byteBound.js";
 import { estimateTokens, TokenizerPool } from "../../src/tokens/index.js";
 import { blocked, repeated, watched } from "../blocked.js";
 import { type Benchmark, type Figure, quantile, timed } from "../figures.js";
-import { seededRandom } from "../workload.js";
 
 const SYLLABLES =
   "an ber con der es fo ga hin il ja ko lo mer no or per qui ra sta ti un ver we xe yo zi".split(" ");

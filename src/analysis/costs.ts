@@ -31,9 +31,6 @@ export function costsOf(
 ): Costs {
   const accountant = new Accountant(prices);
   const door = new Door();
-  for (const record of requests) {
-    const call = door.admit(record, now);
-    if (call !== null) accountant.takeCall(call);
-  }
+  for (const call of door.admitted(requests, now)) accountant.takeCall(call);
   return atOnce(accountant.result(door.refused));
 }

@@ -54,6 +54,14 @@ export class Door {
     return null;
   }
 
+  /** Of these records the calls that were let in. */
+  *admitted(records: Iterable<RequestRecord>, now: number): Generator<Call> {
+    for (const record of records) {
+      const call = this.admit(record, now);
+      if (call !== null) yield call;
+    }
+  }
+
   private place(record: RequestRecord, at: number): Call {
     const { serverId, model, templateId, decision } = record;
     const server = entryOf(this.servers, serverId, newServer);

@@ -154,10 +154,7 @@ export class Forecaster {
 export function forecastOf(requests: Iterable<RequestRecord>, options: ForecastOptions): Forecast {
   const forecaster = new Forecaster(options);
   const door = new Door();
-  for (const record of requests) {
-    const call = door.admit(record, options.now);
-    if (call !== null) forecaster.takeCall(call);
-  }
+  for (const call of door.admitted(requests, options.now)) forecaster.takeCall(call);
   return atOnce(forecaster.result(door.refused));
 }
 

@@ -133,10 +133,7 @@ export class TrendFinder {
 export function trendOf(requests: Iterable<RequestRecord>, options: TrendOptions): Trends {
   const finder = new TrendFinder(options);
   const door = new Door();
-  for (const record of requests) {
-    const call = door.admit(record, options.now);
-    if (call !== null) finder.takeCall(call);
-  }
+  for (const call of door.admitted(requests, options.now)) finder.takeCall(call);
   return atOnce(finder.result(door.refused));
 }
 

@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { EntryCache } from "../cache/entryCache.js";
 import { OptimizerError } from "../errors.js";
 import type { Monitor } from "../monitor/index.js";
-import { type RequestRecord, SCHEMA_VERSION } from "../records.js";
+import { OBSERVED_CALL, type RequestRecord } from "../records.js";
 import type { Gate } from "./gate.js";
 
 /** What the calls of a function go through. */
@@ -85,36 +85,7 @@ async function measured<T>(
 }
 
 function record(model: string, at: Date, totalMs: number, error: string | null): RequestRecord {
-  return {
-    schemaVersion: SCHEMA_VERSION,
-    id: randomUUID(),
-    at: at.toISOString(),
-    source: "callback",
-    serverId: "",
-    model,
-    digest: null,
-    templateId: null,
-    promptHash: null,
-    inputTokens: null,
-    promptTokens: null,
-    outputTokens: null,
-    cachedTokens: null,
-    totalMs,
-    loadMs: null,
-    promptMs: null,
-    outputMs: null,
-    timeToFirstTokenMs: null,
-    numCtx: null,
-    numBatch: null,
-    modelBytes: null,
-    modelVramBytes: null,
-    doneReason: null,
-    toolCalls: 0,
-    quality: null,
-    error,
-    decision: null,
-    runId: null,
-  };
+  return { ...OBSERVED_CALL, id: randomUUID(), at: at.toISOString(), serverId: "", model, totalMs, error };
 }
 
 /** null for what a copy would not be the same as. */

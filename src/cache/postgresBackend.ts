@@ -1,6 +1,6 @@
 /** Cached values in PostgreSQL, for several machines. */
-import { OptimizerError } from "../errors.js";
 import { type PostgresClient, type Row, runSql } from "../storage/postgres/postgresClient.js";
+import { postgresPrefix } from "../storage/postgres/prefix.js";
 import { callServer, onceDone } from "../storage/serverCall.js";
 import { type CacheBackend, type CacheEntryInfo, entryBytes } from "./backend.js";
 
@@ -21,14 +21,7 @@ const INFO = "key, stored_at::text, expires_at::text, used_at::text, hits::text,
  * const cache = new ExactCache({ backend: postgresBackend(new Pool({ connectionString: url })) });
  */
 export function postgresBackend(client: PostgresClient, options: PostgresBackendOptions = {}): CacheBackend {
-  const prefix = options.prefix ?? "optimizer_";
-  if (!/^[a-z_][a-z0-9_]{0,30}$/.test(prefix)) {
-    throw new OptimizerError({
-      code: "OPTION_INVALID",
-      message: `prefix is ${JSON.stringify(prefix)}`,
-      remedy: "Give 1 to 31 lower case letters, digits and underscores that do not begin with a digit.",
-    });
-  }
+  const prefix = postgresPrefix(options.prefix);
   const table = `${prefix}cache`;
   const location = `PostgreSQL "${table}"`;
   const make = onceDone(async () => {

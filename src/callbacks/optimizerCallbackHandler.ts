@@ -6,7 +6,7 @@ import type { BaseMessage } from "@langchain/core/messages";
 import type { ChatGenerationChunk, GenerationChunk, LLMResult } from "@langchain/core/outputs";
 import { isRecorded } from "../errors.js";
 import { type Logger, silentLogger } from "../logger.js";
-import { type RequestRecord, SCHEMA_VERSION } from "../records.js";
+import { OBSERVED_CALL, type RequestRecord } from "../records.js";
 import type { OptimizerStore } from "../storage/store.js";
 import { type StoreOption, storeOf } from "../storage/storeOf.js";
 import { errorCode } from "./errorCode.js";
@@ -42,28 +42,6 @@ interface OpenRun {
 
 /** A stream that its consumer leaves never ends for LangChain; the oldest such runs are forgotten beyond this. */
 const MAX_OPEN_RUNS = 10_000;
-
-const NOTHING_KNOWN = {
-  schemaVersion: SCHEMA_VERSION,
-  source: "callback",
-  digest: null,
-  templateId: null,
-  promptHash: null,
-  inputTokens: null,
-  promptTokens: null,
-  outputTokens: null,
-  cachedTokens: null,
-  loadMs: null,
-  promptMs: null,
-  outputMs: null,
-  modelBytes: null,
-  modelVramBytes: null,
-  doneReason: null,
-  toolCalls: 0,
-  quality: null,
-  error: null,
-  decision: null,
-} as const satisfies Partial<RequestRecord>;
 
 const machineClock: CallbackClock = { monotonicMs: () => performance.now(), date: () => new Date() };
 
@@ -215,7 +193,7 @@ export class OptimizerCallbackHandler extends BaseCallbackHandler {
     const { start } = run;
     const tags = [...new Set([...this.tags, ...start.tags])];
     const request: RequestRecord = {
-      ...NOTHING_KNOWN,
+      ...OBSERVED_CALL,
       // Two handlers on one store see the same run; a store appends an id once.
       id: runId,
       runId,

@@ -2,10 +2,9 @@
 import type { Hono } from "hono";
 import type { WireRequest } from "../backend/wire.js";
 import type { EngineChunk, EngineReply } from "../engine/types.js";
-import type { DecisionRecord } from "../records.js";
 import { UNTOLD } from "./activity.js";
-import { abortWith, bodyStream } from "./bodyStream.js";
-import { clientOf } from "./client.js";
+import { bodyStream } from "./bodyStream.js";
+import { sendDecided } from "./decidedCall.js";
 import { codeOfFailure, failureOf, isAbort } from "./failure.js";
 import { generatingCall, isPreload, type OllamaPath, requestOf, withoutWindow } from "./ollamaCall.js";
 import type { ServerContext } from "./options.js";
@@ -106,20 +105,8 @@ async function decided(
   request: Request,
   body: WireRequest,
 ): Promise<Response> {
-  const upstream = abortWith(request.signal);
-  const reply = await context.engine.send({
-    origin: context.origin,
-    headers: context.headers,
-    transport: context.transport,
-    path,
-    body,
-    signal: upstream.signal,
-    optimize: true,
-    onOverflow: context.onOverflow,
-    source: "server",
-    client: clientOf(request),
-  });
-  const headers = new Headers(decisionHeaders(reply.decision()));
+  const { reply, upstream, headers: decision } = await sendDecided(context, request, { path, body });
+  const headers = new Headers(decision);
   const contentType = reply.headers["content-type"];
   if (contentType) headers.set("content-type", contentType);
   if (body.stream !== false) {
@@ -140,15 +127,6 @@ async function* lines(reply: EngineReply): AsyncGenerator<Uint8Array> {
     if (isAbort(error)) throw error;
     yield encoder.encode(`${failureOf(error).body}\n`);
   }
-}
-
-/** The decision for those who look: nothing is added to bodies. */
-export function decisionHeaders(decision: DecisionRecord): Record<string, string> {
-  return {
-    "x-optimizer-action": decision.action,
-    ...(decision.numCtx !== null && { "x-optimizer-num-ctx": String(decision.numCtx) }),
-    ...(decision.templateId !== null && { "x-optimizer-template": decision.templateId }),
-  };
 }
 
 function bodyOf(context: ServerContext, request: Request): Promise<Uint8Array> {

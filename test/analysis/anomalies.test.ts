@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { AnomalyDetector, anomaliesOf } from "../../src/analysis/anomalies.js";
 import type { Anomaly } from "../../src/analysis/types.js";
+import { seededRandom } from "../../src/calibration/prose.js";
 import type { RequestRecord } from "../../src/records.js";
-import { normal, request, START, seeded, traffic } from "./traffic.js";
+import { normal, request, START, traffic } from "./traffic.js";
 
 const now = START + 365 * 86_400_000;
 const found = (requests: Iterable<RequestRecord>, options = {}) =>
@@ -14,7 +15,7 @@ function steadyThen(
   after: Partial<RequestRecord>[],
   steady: Partial<RequestRecord> = {},
 ): RequestRecord[] {
-  const random = seeded(4);
+  const random = seededRandom(4);
   const wobble = () => Math.exp(0.05 * normal(random));
   const calls = Array.from({ length: count }, () => {
     const [promptMs, outputMs] = [95 * wobble(), 900 * wobble()];
@@ -105,7 +106,7 @@ describe("a change of level", () => {
   });
 
   test("in the time of each token is seen through lengths that vary ten times as much", () => {
-    const random = seeded(9);
+    const random = seededRandom(9);
     const calls = Array.from({ length: 300 }, (_, index) => {
       const outputTokens = Math.round(200 * Math.exp(0.9 * normal(random)));
       const outputMs = 10 * outputTokens * Math.exp(0.08 * normal(random)) * (index < 200 ? 1 : 1.4);
@@ -171,7 +172,7 @@ describe("the machine", () => {
   });
 
   test("that loads a model has no leak: its memory makes one step", () => {
-    const random = seeded(6);
+    const random = seededRandom(6);
     const calls = Array.from({ length: 120 }, (_, index) =>
       request({
         atMs: START + index * 10_000,
@@ -209,7 +210,7 @@ describe("request volume", () => {
   });
 
   test("knows mornings, nights and weekends", () => {
-    const random = seeded(12);
+    const random = seededRandom(12);
     const office = (hour: number) => {
       const isWork = Math.floor(hour / 24) % 7 < 5 && hour % 24 >= 7 && hour % 24 < 17;
       return Math.round((isWork ? 25 : 0.3) * Math.exp(0.3 * normal(random)));
@@ -218,7 +219,7 @@ describe("request volume", () => {
   });
 
   test("says nothing about Poisson traffic", () => {
-    const random = seeded(8);
+    const random = seededRandom(8);
     const poisson = () => {
       let [count, product] = [0, random()];
       for (const limit = Math.exp(-20); product > limit; count++) product *= random();

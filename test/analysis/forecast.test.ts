@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { forecastOf } from "../../src/analysis/forecast.js";
+import { seededRandom } from "../../src/calibration/prose.js";
 import type { RequestRecord } from "../../src/records.js";
-import { request, seeded } from "./traffic.js";
+import { request } from "./traffic.js";
 
 const HOUR = 3_600_000;
 /** A Monday, 00:00 UTC. */
@@ -20,7 +21,7 @@ function log(
   seed: number,
   fields: Partial<RequestRecord> = {},
 ) {
-  const random = seeded(seed);
+  const random = seededRandom(seed);
   return Array.from({ length: hours }, (_, hour) =>
     Array.from({ length: poisson(mean(hour), random) }, (_, index) =>
       request({ atMs: MONDAY + hour * HOUR + index * 1000, ...fields }),

@@ -9,7 +9,8 @@ import { rankSum, rankSumP, vanElterenP } from "../../src/analysis/rankSum.js";
 import { RobustWindow } from "../../src/analysis/robustWindow.js";
 import { TimeParser } from "../../src/analysis/timeParser.js";
 import { WorkingTime } from "../../src/analysis/workingTime.js";
-import { normal, seeded } from "./traffic.js";
+import { seededRandom } from "../../src/calibration/prose.js";
+import { normal } from "./traffic.js";
 
 const finite = fc.double({ min: -1e6, max: 1e6, noNaN: true });
 const median = (values: readonly number[]) => {
@@ -39,7 +40,7 @@ describe("a robust window", () => {
   });
 
   test("does not move with a tenth of its values far away", () => {
-    const random = seeded(1);
+    const random = seededRandom(1);
     const window = new RobustWindow(1000);
     for (let index = 0; index < 1000; index++) window.push(index % 10 === 0 ? 1e6 : normal(random));
     expect(Math.abs(window.median)).toBeLessThan(0.3);
@@ -54,7 +55,7 @@ describe("CUSUM", () => {
   });
 
   test("runs about as long as promised without a change", () => {
-    const random = seeded(7);
+    const random = seededRandom(7);
     const limit = cusumLimit(0.5, 500);
     const cusum = new Cusum();
     let alarms = 0;
@@ -95,7 +96,7 @@ describe("the rank-sum test", () => {
   });
 
   test("over strata sees no difference where only their mixture changed", () => {
-    const random = seeded(3);
+    const random = seededRandom(3);
     const draw = (level: number, count: number) =>
       Array.from({ length: count }, () => level + normal(random)).sort((a, b) => a - b);
     const strata = [rankSum(draw(0, 200), draw(0, 20)), rankSum(draw(100, 20), draw(100, 200))];
@@ -118,7 +119,7 @@ describe("Mann-Kendall", () => {
         times.map((time) => -time),
       ).tau,
     ).toBe(-1);
-    const random = seeded(5);
+    const random = seededRandom(5);
     expect(
       monotony(
         times,
@@ -150,7 +151,7 @@ describe("counts", () => {
 
 describe("a log histogram", () => {
   test("gives quantiles within 1 %, also after merging", () => {
-    const random = seeded(11);
+    const random = seededRandom(11);
     const values = Array.from({ length: 5000 }, () => 500 * Math.exp(0.8 * normal(random)));
     const [left, right] = [new LogHistogram(), new LogHistogram()];
     for (const [index, value] of values.entries()) (index % 2 ? left : right).add(value);

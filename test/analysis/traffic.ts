@@ -1,16 +1,15 @@
 /** Seeded request logs: lognormal durations, and whatever a test adds to them. */
-import { type RequestRecord, SCHEMA_VERSION } from "../../src/records.js";
+import { seededRandom } from "../../src/calibration/prose.js";
+import type { RequestRecord } from "../../src/records.js";
+import { request as stored } from "../contract/records.js";
 
 export const START = Date.UTC(2026, 0, 5);
 
 /** A finished call; everything may be said otherwise. */
 export function request(changes: Partial<RequestRecord> & { readonly atMs?: number } = {}): RequestRecord {
   const { atMs = START, ...fields } = changes;
-  return {
-    schemaVersion: SCHEMA_VERSION,
-    id: `call-${atMs}`,
+  return stored(`call-${atMs}`, {
     at: new Date(atMs).toISOString(),
-    source: "model",
     serverId: "server",
     model: "llama3.2:3b",
     digest: null,
@@ -25,29 +24,10 @@ export function request(changes: Partial<RequestRecord> & { readonly atMs?: numb
     promptMs: 95,
     outputMs: 900,
     timeToFirstTokenMs: 100,
-    numCtx: 4096,
-    numBatch: null,
     modelBytes: null,
     modelVramBytes: null,
-    doneReason: "stop",
-    toolCalls: 0,
-    quality: 1,
-    error: null,
-    decision: null,
-    runId: null,
     ...fields,
-  };
-}
-
-/** Mulberry32: uniform in [0, 1). */
-export function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+  });
 }
 
 /** Box-Muller. */
@@ -68,7 +48,7 @@ export interface TrafficOptions {
 
 /** Calls with a median of one second. Only the total is told, as by servers that tell no more. */
 export function traffic(options: TrafficOptions): RequestRecord[] {
-  const random = seeded(options.seed);
+  const random = seededRandom(options.seed);
   return Array.from({ length: options.calls }, (_, index) => {
     const factor = options.factor?.(index, random) ?? 1;
     const totalMs = 1000 * Math.exp(options.sigma * normal(random)) * factor;

@@ -1,8 +1,6 @@
 /** Calls the model for the OpenAI surface, with the window decided. */
 import type { WireChunk, WireRequest } from "../../backend/wire.js";
-import { abortWith } from "../bodyStream.js";
-import { clientOf } from "../client.js";
-import { decisionHeaders } from "../ollamaRoutes.js";
+import { sendDecided } from "../decidedCall.js";
 import type { ServerContext } from "../options.js";
 
 export interface Asked {
@@ -21,23 +19,15 @@ export async function ask(
   body: WireRequest,
   onOverflow: ServerContext["onOverflow"] = context.onOverflow,
 ): Promise<Asked> {
-  const upstream = abortWith(request.signal);
-  const reply = await context.engine.send({
-    origin: context.origin,
-    headers: context.headers,
-    transport: context.transport,
+  const { reply, upstream, headers } = await sendDecided(context, request, {
     path,
     body,
-    signal: upstream.signal,
-    optimize: true,
     onOverflow,
     reservesNumPredict: false,
-    source: "server",
-    client: clientOf(request),
     surface: "openai",
     route: new URL(request.url).pathname,
   });
-  return { chunks: dataOf(reply.chunks), headers: decisionHeaders(reply.decision()), upstream };
+  return { chunks: dataOf(reply.chunks), headers, upstream };
 }
 
 async function* dataOf(chunks: AsyncIterable<{ readonly data: WireChunk }>): AsyncGenerator<WireChunk> {

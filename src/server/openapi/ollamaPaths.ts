@@ -1,5 +1,5 @@
 /** Ollama's routes that are open without --allow-admin. What is not told of here is sent on and answered by Ollama. */
-import { type OperationParts, operation, type Paths } from "./operation.js";
+import { json, type OperationParts, operation, type Paths } from "./operation.js";
 import {
   anyObject,
   anything,
@@ -17,7 +17,6 @@ import {
 
 /** Every status that Ollama has for a call. */
 const UPSTREAM = [404, 501, 502, 503];
-const json = (schema: Schema) => ({ "application/json": schema });
 const lines = (schema: Schema) => ({ "application/x-ndjson": schema, ...json(schema) });
 const header = (description: string, schema: Schema) => ({ description, schema });
 const DECISION_HEADERS = {

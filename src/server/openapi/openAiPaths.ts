@@ -1,5 +1,5 @@
 /** OpenAI's routes. Their fields are those of OpenAI's reference, which tells more of them. */
-import { type OperationParts, operation, type Paths } from "./operation.js";
+import { json, type OperationParts, operation, type Paths } from "./operation.js";
 import {
   anyObject,
   anything,
@@ -15,7 +15,6 @@ import {
   yesOrNo,
 } from "./schema.js";
 
-const json = (schema: Schema) => ({ "application/json": schema });
 const jsonOrEvents = (schema: Schema) => ({ ...json(schema), "text/event-stream": reference("Event") });
 const openAi = (parts: Omit<OperationParts, "tag" | "error">) =>
   operation({ tag: "openai", error: reference("OpenAiError"), failures: [404, 502, 503], ...parts });

@@ -23,6 +23,11 @@ export interface OperationParts {
   readonly failures?: readonly number[];
 }
 
+/** Of one media type. */
+export function json(schema: Schema): Readonly<Record<string, Schema>> {
+  return { "application/json": schema };
+}
+
 const WORDS: Readonly<Record<number, string>> = {
   400: "The request is not what it can be",
   401: "The token is missing or wrong",
@@ -53,7 +58,7 @@ export function operation(parts: OperationParts): Operation {
     summary: parts.summary,
     ...(parameters.length > 0 && { parameters }),
     ...(body && {
-      requestBody: { required: !parts.isBodyOptional, content: { "application/json": { schema: body } } },
+      requestBody: { required: !parts.isBodyOptional, content: contentOf(json(body)) },
     }),
     responses: {
       200: { description: "Done", content: contentOf(parts.answer), headers: parts.answerHeaders },
@@ -65,7 +70,7 @@ export function operation(parts: OperationParts): Operation {
 function failure(status: number, schema: Schema) {
   const headers =
     status === 503 ? { "Retry-After": { schema: { type: "integer" }, description: "Seconds" } } : undefined;
-  return { description: WORDS[status], headers, content: contentOf({ "application/json": schema }) };
+  return { description: WORDS[status], headers, content: contentOf(json(schema)) };
 }
 
 function contentOf(schemas: Readonly<Record<string, Schema>>) {

@@ -1,5 +1,5 @@
 /** The optimizer's own routes. */
-import { type OperationParts, operation, type Paths } from "./operation.js";
+import { json, type OperationParts, operation, type Paths } from "./operation.js";
 import {
   anyObject,
   count,
@@ -18,7 +18,6 @@ import {
 
 const own = (parts: Omit<OperationParts, "tag" | "error">) =>
   operation({ tag: "optimizer", error: reference("Error"), ...parts });
-const json = (schema: Schema) => ({ "application/json": schema });
 const limit = { type: "integer", minimum: 1, maximum: 200, default: 50 };
 const quantiles = object({ p50: orNull(number), p99: orNull(number) });
 

@@ -1,5 +1,5 @@
 /** How it went, what it cost, and what was turned. */
-import { type OperationParts, operation, type Paths } from "./operation.js";
+import { json, type OperationParts, operation, type Paths } from "./operation.js";
 import {
   anyObject,
   count,
@@ -18,7 +18,6 @@ import {
 
 const own = (parts: Omit<OperationParts, "tag" | "error">) =>
   operation({ tag: "optimizer", error: reference("Error"), ...parts });
-const json = (schema: Schema) => ({ "application/json": schema });
 const days = (otherwise: number): Schema => ({
   type: "integer",
   minimum: 1,

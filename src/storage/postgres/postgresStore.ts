@@ -1,5 +1,4 @@
 /** A store in PostgreSQL, for several machines. */
-import { OptimizerError } from "../../errors.js";
 import { SCHEMA_VERSION } from "../../records.js";
 import { type Migration, migrations } from "../migrations/index.js";
 import { prepareServer } from "../migrations/prepareServer.js";
@@ -8,6 +7,7 @@ import type { OptimizerStore } from "../store.js";
 import { PostgresBackend, type PostgresStoreOptions } from "./postgresBackend.js";
 import type { PostgresClient } from "./postgresClient.js";
 import { postgresPlace } from "./postgresPlace.js";
+import { postgresPrefix } from "./prefix.js";
 
 export type { PostgresStoreOptions } from "./postgresBackend.js";
 export type { PostgresClient, QueryingClient, UnsafeClient } from "./postgresClient.js";
@@ -21,14 +21,7 @@ export type { PostgresClient, QueryingClient, UnsafeClient } from "./postgresCli
  * const store = postgresStore(new Pool({ connectionString: url }), { prefix: "team_" });
  */
 export function postgresStore(client: PostgresClient, options: PostgresStoreOptions = {}): OptimizerStore {
-  const prefix = options.prefix ?? "optimizer_";
-  if (!/^[a-z_][a-z0-9_]{0,30}$/.test(prefix)) {
-    throw new OptimizerError({
-      code: "OPTION_INVALID",
-      message: `prefix is ${JSON.stringify(prefix)}`,
-      remedy: "Give 1 to 31 lower case letters, digits and underscores that do not begin with a digit.",
-    });
-  }
+  const prefix = postgresPrefix(options.prefix);
   return postgresStoreOf({ schemaVersion: SCHEMA_VERSION, migrations }, client, prefix, options);
 }
 

@@ -1,0 +1,44 @@
+/** Sends a client's call with the window decided: one way for Ollama's surface and OpenAI's. */
+import type { EngineReply } from "../engine/types.js";
+import type { DecisionRecord } from "../records.js";
+import { abortWith } from "./bodyStream.js";
+import type { ServerCall } from "./callEngine.js";
+import { clientOf } from "./client.js";
+import type { ServerContext } from "./options.js";
+
+export interface DecidedCall {
+  readonly reply: EngineReply;
+  /** Aborts the call. */
+  readonly upstream: AbortController;
+  /** The decision for those who look: nothing is added to bodies. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Resolves with the first line of the reply: until then a failure has a status of its own. */
+export async function sendDecided(
+  context: ServerContext,
+  request: Request,
+  call: Pick<ServerCall, "path" | "body"> & Partial<ServerCall>,
+): Promise<DecidedCall> {
+  const upstream = abortWith(request.signal);
+  const reply = await context.engine.send({
+    origin: context.origin,
+    headers: context.headers,
+    transport: context.transport,
+    signal: upstream.signal,
+    optimize: true,
+    onOverflow: context.onOverflow,
+    source: "server",
+    client: clientOf(request),
+    ...call,
+  });
+  return { reply, upstream, headers: decisionHeaders(reply.decision()) };
+}
+
+function decisionHeaders(decision: DecisionRecord): Record<string, string> {
+  return {
+    "x-optimizer-action": decision.action,
+    ...(decision.numCtx !== null && { "x-optimizer-num-ctx": String(decision.numCtx) }),
+    ...(decision.templateId !== null && { "x-optimizer-template": decision.templateId }),
+  };
+}
