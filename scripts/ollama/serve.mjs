@@ -1,10 +1,11 @@
 /**
  * Real Ollama servers for tests, each on a free port of its own, stopped with everything they started.
  *
- *   node scripts/ollama/serve.mjs [--only 0.34.0] [-- COMMAND ...]
+ *   node scripts/ollama/serve.mjs [--only 0.34.0] [--each 2] [-- COMMAND ...]
  *
  * starts the installed versions, sets OLLAMA_TEST_0_34 and OLLAMA_TEST_0_24 to their addresses, runs COMMAND and
- * ends with its status. Without COMMAND it stays until Ctrl-C.
+ * ends with its status. Without COMMAND it stays until Ctrl-C. With `--each N` there are N servers of each version,
+ * and their addresses are divided by commas: so many live tests run at a time.
  */
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, openSync } from "node:fs";
@@ -12,6 +13,7 @@ import { createServer } from "node:net";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { cacheFolder, modelsOf, programOf, VERSIONS } from "./cache.mjs";
 
 const running = new Set();
@@ -91,7 +93,10 @@ async function main(args) {
   const at = args.indexOf("--");
   const command = at < 0 ? [] : args.slice(at + 1);
   const own = at < 0 ? args : args.slice(0, at);
-  const only = own.includes("--only") ? own[own.indexOf("--only") + 1] : undefined;
+  const { only, each } = parseArgs({
+    args: own,
+    options: { only: { type: "string" }, each: { type: "string", default: "1" } },
+  }).values;
   const versions = VERSIONS.filter(
     (version) => existsSync(programOf(version)) && (!only || version === only),
   );
@@ -108,7 +113,11 @@ async function main(args) {
   const { makeModels } = await import("./models.mjs");
   for (const version of versions) await makeModels(version);
   const env = {};
-  for (const version of versions) env[variableOf(version)] = (await startOllama({ version })).origin;
+  for (const version of versions) {
+    const origins = [];
+    while (origins.length < Number(each)) origins.push((await startOllama({ version })).origin);
+    env[variableOf(version)] = origins.join(",");
+  }
   console.log(
     Object.entries(env)
       .map(([name, origin]) => `${name}=${origin}`)
