@@ -21,6 +21,7 @@ export default {
   project: ["src/**/*.ts", "scripts/**/*.mjs", "bench/**/*.{ts,mjs}", "notebooks/lib/*.ts", "test/**/*.ts"],
   // It builds every file of src, which would make each of them an entry whose exports count as used.
   tsdown: false,
+  vitest: { config: ["vitest*.config.ts"] },
   ignoreExportsUsedInFile: true,
   // Of the system.
   ignoreBinaries: ["apt-get", "flock", "strace", "mount", "umount"],
