@@ -63,6 +63,13 @@ export class UpstreamError extends OptimizerError {
   }
 }
 
+/**
+ * What sets the largest window: the model's training, a window that ran out of memory, the option `maximumWindow`,
+ * a ceiling that a person set for the model (`inspect set ceiling`), the caller's own `numCtx`, or a window that a
+ * person pinned.
+ */
+export type LimitKind = "trained" | "ceiling" | "maximum" | "allowed" | "explicit" | "pinned";
+
 /** A prompt that fits no window that is permitted. Code `CONTEXT_OVERFLOW`. Nothing was sent, or nothing answered. */
 export class WindowOverflow extends OptimizerError {
   override name = "WindowOverflow";
@@ -70,8 +77,8 @@ export class WindowOverflow extends OptimizerError {
   readonly needTokens: number;
   /** Largest permitted window in tokens. */
   readonly limitTokens: number;
-  /** What sets the limit: the model's training, a window that ran out of memory, or the user's own `numCtx`. */
-  readonly limit: "trained" | "ceiling" | "explicit";
+  /** What sets the limit. */
+  readonly limit: LimitKind;
 
   constructor(
     fields: Omit<OptimizerErrorFields, "code"> &

@@ -17,7 +17,13 @@ export type {
   Think,
 } from "./chatModel/options.js";
 export type { OverflowPolicy } from "./engine/types.js";
-export { OptimizerError, type OptimizerErrorFields, UpstreamError, WindowOverflow } from "./errors.js";
+export {
+  type LimitKind,
+  OptimizerError,
+  type OptimizerErrorFields,
+  UpstreamError,
+  WindowOverflow,
+} from "./errors.js";
 export type { Logger } from "./logger.js";
 export type { ExpectedLoad, TuningOptions } from "./optimizer/configuration.js";
 export type {

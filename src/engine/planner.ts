@@ -3,10 +3,9 @@
 import type { ServerAddress } from "../backend/ollama.js";
 import type { ContextRefusal } from "../backend/refusal.js";
 import { nodeTransport } from "../backend/transport.js";
-import { WindowOverflow } from "../errors.js";
 import type { Logger } from "../logger.js";
 import { type Configuration, DEFAULT_CONFIGURATION } from "../optimizer/configuration.js";
-import type { CallFacts, Decided, Limit, PromptSize } from "../optimizer/decide.js";
+import type { CallFacts, Decided, PromptSize } from "../optimizer/decide.js";
 import { explicitOptions } from "../optimizer/explicitOptions.js";
 import { fingerprintPrompt } from "../optimizer/fingerprint.js";
 import { type OutputReserve, outputReserve } from "../optimizer/reserve.js";
@@ -17,6 +16,7 @@ import type { OptimizerStore } from "../storage/store.js";
 import type { TokenizerPool } from "../tokens/index.js";
 import { Conversations } from "./conversations.js";
 import { HostSampler } from "./hostSampler.js";
+import { overflowError } from "./overflowError.js";
 import { decisionRecord, type Plan, type PlanBasis, undecided } from "./plan.js";
 import { messagesOf, PromptCounter } from "./promptCounter.js";
 import { ReserveRule } from "./reserveRule.js";
@@ -103,7 +103,7 @@ export class Planner {
         wouldReload: () => this.slots.wouldReload(slotId, facts, configuration),
       });
       if (turn) started += await this.whileUncounted(slotId, turn);
-      decided = this.permitted(call, this.slots.decide(slotId, facts, configuration));
+      decided = this.permitted(call, model, this.slots.decide(slotId, facts, configuration));
     } finally {
       this.slots.counted(slotId);
     }
@@ -180,10 +180,9 @@ export class Planner {
   }
 
   /** Applies the call's overflow policy to a decision. */
-  private permitted(call: EngineCall, decided: Decided): Decided {
+  private permitted(call: EngineCall, model: InstalledModel, decided: Decided): Decided {
     if (!decided.overflow) return decided;
-    if (call.onOverflow !== "cut")
-      throw overflowError(decided.overflow, decided.promptTokens ?? 0, call.body.model);
+    if (call.onOverflow !== "cut") throw overflowError(decided.overflow, decided.promptTokens ?? 0, model);
     return { ...decided, truncate: undefined, reason: `${decided.reason}; cut by the server as asked` };
   }
 
@@ -208,8 +207,9 @@ export class Planner {
   }
 
   private again(plan: Plan, retry: Retry): Decided | null {
-    plan.basis = { ...plan.basis!, facts: retry.facts };
-    return retry.decided && this.permitted(plan.call, retry.decided);
+    const basis = { ...plan.basis!, facts: retry.facts };
+    plan.basis = basis;
+    return retry.decided && this.permitted(plan.call, basis.model, retry.decided);
   }
 
   /**
@@ -328,26 +328,6 @@ function addressOf({ origin, headers, transport }: Where): ServerAddress {
 
 function configurationOf(call: EngineCall): Configuration {
   return call.configuration ?? DEFAULT_CONFIGURATION;
-}
-
-function overflowError(overflow: Limit, promptTokens: number, model: string): WindowOverflow {
-  const { kind, limit, needTokens } = overflow;
-  const what = {
-    trained: `the ${limit} tokens that "${model}" was trained for`,
-    ceiling: `the ${limit} tokens that fit into memory with "${model}", or that a person allowed`,
-    explicit: `the ${limit} tokens set as numCtx`,
-  }[kind];
-  return new WindowOverflow({
-    message: `The prompt has ${promptTokens} tokens, more than ${what}`,
-    remedy:
-      kind === "explicit"
-        ? "Leave numCtx out, or unpin the window, so that it can grow; or set onOverflow to trim."
-        : "Shorten the prompt, set onOverflow to trim, or use a model with a larger window.",
-    promptTokens,
-    needTokens,
-    limitTokens: limit,
-    limit: kind,
-  });
 }
 
 function delay(milliseconds: number): Promise<void> {

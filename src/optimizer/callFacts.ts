@@ -1,4 +1,5 @@
 /** What goes into a decision and what comes out. */
+import type { LimitKind } from "../errors.js";
 import type { CountSource, DecisionAction, RunnerOptions } from "../records.js";
 import type { OutputReserve } from "./reserve.js";
 
@@ -32,7 +33,7 @@ export interface CallFacts {
 /** A limit that the need passes. Tokens. */
 export interface Limit {
   readonly limit: number;
-  readonly kind: "trained" | "ceiling" | "explicit";
+  readonly kind: LimitKind;
   readonly needTokens: number;
 }
 

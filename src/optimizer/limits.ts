@@ -20,18 +20,20 @@ export function windowLimit(
   config: Configuration,
   now: number,
 ): WindowLimit {
-  const trained = slot.trainedNumCtx ?? Number.POSITIVE_INFINITY;
-  const asked = facts.explicit.num_ctx ?? slot.known.pinnedNumCtx;
-  if (asked !== null && asked !== undefined) {
-    const fixed = Math.min(asked, trained);
-    return { window: fixed, kind: trained < asked ? "trained" : "explicit", fixed };
+  const { ceilings, pinnedNumCtx, maximumNumCtx } = slot.known;
+  const trained = { window: slot.trainedNumCtx ?? Number.POSITIVE_INFINITY, kind: "trained" } as const;
+  const asked = facts.explicit.num_ctx ?? pinnedNumCtx;
+  if (asked !== null) {
+    const kind = facts.explicit.num_ctx === undefined ? "pinned" : "explicit";
+    const limit = trained.window < asked ? trained : ({ window: asked, kind } as const);
+    return { ...limit, fixed: limit.window };
   }
-  const ceiling = Math.min(
-    ceilingWindow(slot.known.ceilings, slot.loaded?.otherBytes ?? 0, now),
-    config.maximumWindow ?? Number.POSITIVE_INFINITY,
-    slot.known.maximumNumCtx ?? Number.POSITIVE_INFINITY,
-  );
-  return ceiling < trained
-    ? { window: ceiling, kind: "ceiling", fixed: null }
-    : { window: trained, kind: "trained", fixed: null };
+  const bounds = [
+    trained,
+    { window: maximumNumCtx ?? Number.POSITIVE_INFINITY, kind: "allowed" },
+    { window: config.maximumWindow ?? Number.POSITIVE_INFINITY, kind: "maximum" },
+    { window: ceilingWindow(ceilings, slot.loaded?.otherBytes ?? 0, now), kind: "ceiling" },
+  ] as const;
+  const least = bounds.reduce((least, bound) => (bound.window < least.window ? bound : least));
+  return { ...least, fixed: null };
 }

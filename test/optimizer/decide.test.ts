@@ -269,11 +269,23 @@ describe("overflow", () => {
     }
   });
 
-  test("the maximum window of the tuning options is a ceiling", () => {
+  test("what a person fixed by hand is told apart from options and from memory", () => {
+    const ceiling = { numCtx: 8192, at: new Date(NOW).toISOString(), loadedBytes: 0 };
+    const kindOf = (known: Parameters<typeof slotWith>[0]["known"], maximumWindow: number | null = null) =>
+      decide(slotWith({ known }), facts(9000), configuration({ maximumWindow }), NOW).overflow?.kind;
+    expect(kindOf({ ceilings: [ceiling] })).toBe("ceiling");
+    expect(kindOf({ maximumNumCtx: 4096 })).toBe("allowed");
+    expect(kindOf({ pinnedNumCtx: 4096 })).toBe("pinned");
+    // Of several the smallest counts.
+    expect(kindOf({ ceilings: [ceiling], maximumNumCtx: 4096 }, 6144)).toBe("allowed");
+    expect(kindOf({ ceilings: [ceiling], maximumNumCtx: 6144 }, 4096)).toBe("maximum");
+  });
+
+  test("the maximum window of the tuning options is a limit of its own", () => {
     const small = configuration({ maximumWindow: 8192 });
     expect(decide(slotWith({}), facts(9000), small, NOW).overflow).toMatchObject({
       limit: 8192,
-      kind: "ceiling",
+      kind: "maximum",
     });
     expect(decide(loadedWith(16_384), facts(9000), small, NOW)).toMatchObject({
       action: "keep",
