@@ -10,7 +10,7 @@ import type { Gate } from "./gate.js";
 /** What the calls of a function go through. */
 export interface OptimizeCallParts {
   /** Remembers results; without one every call runs. */
-  readonly cache?: Pick<EntryCache, "get" | "set" | "enter">;
+  readonly cache?: Pick<EntryCache, "read" | "set" | "enter">;
   /** Counts calls, times and errors, under the call's name as model. */
   readonly monitor?: Pick<Monitor, "record">;
   /** Limits how many run at once. */
@@ -54,14 +54,15 @@ export function optimizeCalls({ cache, monitor, gate }: OptimizeCallParts): Opti
     const id = `call/${key}`;
     const land = await cache.enter(id, signal);
     try {
-      const hit = await cache.get(id);
-      if (hit) return JSON.parse(hit.value);
+      // What lies damaged there is a miss.
+      const hit = await cache.read(id, (text) => ({ value: JSON.parse(text) }));
+      if (hit) return hit.value.value;
       const result = await work();
       const text = textOf(result);
       if (text !== null) await cache.set(id, text, ttlSeconds);
       return result;
     } finally {
-      land();
+      land(signal?.aborted);
     }
   };
 }

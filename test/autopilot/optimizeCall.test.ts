@@ -34,6 +34,15 @@ test("equal calls at the same time run the function once", async () => {
   expect(state.calls).toBe(1);
 });
 
+test("what lies damaged under a key is a miss", async () => {
+  const cache = new EntryCache();
+  await cache.set("call/k", "{");
+  const { fn, state } = counting(null);
+  const optimizeCall = optimizeCalls({ cache });
+  expect([await optimizeCall("k", fn), await optimizeCall("k", fn)]).toEqual([null, null]);
+  expect(state.calls).toBe(1);
+});
+
 test("a result lives as long as it is told to, and is forgotten by pattern", async () => {
   let now = 0;
   const cache = new EntryCache({ now: () => now });
