@@ -204,10 +204,14 @@ export class EntryCache {
     if (entries <= this.#maxEntries && bytes <= this.#maxBytes) return;
     const most = entries > this.#maxEntries ? Math.floor(this.#maxEntries * (1 - FREED)) : this.#maxEntries;
     const mostBytes = bytes > this.#maxBytes ? this.#maxBytes * (1 - FREED) : this.#maxBytes;
-    // The newest stays unless it alone is too much: bounds of one entry would keep none.
-    let [left, leftBytes] = [entries, bytes];
+    const all: CacheEntryInfo[] = [];
+    for await (const entry of this.backend.entries()) all.push(entry);
+    // Counted again: Redis removes what expired long ago, and its size says so only after the listing.
+    let left = all.length;
+    let leftBytes = all.reduce((sum, entry) => sum + entry.bytes, 0);
     const leaving: string[] = [];
-    for await (const entry of this.backend.entries()) {
+    for (const entry of all) {
+      // The newest stays unless it alone is too much: bounds of one entry would keep none.
       if (left <= Math.max(1, most) && leftBytes <= mostBytes) break;
       leaving.push(entry.key);
       left--;

@@ -1,11 +1,12 @@
 /** Equal calls at the same time: one goes, the others wait for it. */
 
-/** Says that a call has ended. */
-export type Land = () => void;
+/** Says that a call has ended; given up, it was ended by its caller and says nothing about the others. */
+export type Land = (isGivenUp?: boolean) => void;
 
 /**
  * Lets one call of a key go first. Those that come meanwhile wait until it has landed and then go on at once,
  * side by side: what it brought is in the cache, and when it brought nothing, none of them waits a second time.
+ * Where its caller gave it up, the next one goes first.
  *
  * @example
  * const flights = new Flights();
@@ -15,7 +16,7 @@ export type Land = () => void;
  * flights.size // 0
  */
 export class Flights {
-  readonly #byKey = new Map<string, Promise<void>>();
+  readonly #byKey = new Map<string, Promise<boolean>>();
 
   /** Calls under way. */
   get size(): number {
@@ -28,19 +29,17 @@ export class Flights {
    * @throws the signal's reason
    */
   async enter(key: string, signal?: AbortSignal): Promise<Land> {
-    const first = this.#byKey.get(key);
-    if (first) {
-      await unlessAborted(first, signal);
-      return () => {};
+    for (let first = this.#byKey.get(key); first; first = this.#byKey.get(key)) {
+      if (!(await unlessAborted(first, signal))) return () => {};
     }
-    let end: Land = () => {};
-    const flight = new Promise<void>((resolve) => {
+    let end: (isGivenUp: boolean) => void = () => {};
+    const flight = new Promise<boolean>((resolve) => {
       end = resolve;
     });
     this.#byKey.set(key, flight);
-    return () => {
+    return (isGivenUp = false) => {
       if (this.#byKey.get(key) === flight) this.#byKey.delete(key);
-      end();
+      end(isGivenUp);
     };
   }
 }

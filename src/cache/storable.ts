@@ -29,13 +29,18 @@ export function refusalOf(generation: Generation): string | null {
   };
   const reason = metadata.done_reason ?? metadata.finish_reason ?? metadata.stop_reason;
   if (typeof reason === "string" && INCOMPLETE.has(reason)) return `it was cut: ${reason}`;
-  const { outcome } = (metadata.optimizer ?? {}) as { outcome?: Partial<Record<string, unknown>> };
-  if (outcome?.cut === true || outcome?.shifted === true) return "a part of its prompt was not read";
+  const { outcome, trimmedMessages = 0 } = (metadata.optimizer ?? {}) as {
+    outcome?: Partial<Record<string, unknown>>;
+    trimmedMessages?: number;
+  };
+  if (outcome?.cut === true || outcome?.shifted === true || trimmedMessages > 0) {
+    return "a part of its prompt was not read";
+  }
   if (outcome?.error || metadata.error) return "it ended in an error";
   const { tool_calls = [], invalid_tool_calls = [] } = (message ?? {}) as Partial<AIMessage>;
   if (invalid_tool_calls.length > 0) return "it has a tool call that cannot be read";
   const text = message ? message.text : generation.text;
-  return text === "" && tool_calls.length === 0 ? "it is empty" : null;
+  return text.trim() === "" && tool_calls.length === 0 ? "it is empty" : null;
 }
 
 /** What a cache key of LangChain's says of a call. */
@@ -52,8 +57,10 @@ export interface KeyFacts {
  * @example keyFacts('_type:"ollama",model:"qwen3:8b",temperature:0') // { model: "qwen3:8b", temperature: 0, isOllama: true }
  */
 export function keyFacts(llmKey: string): KeyFacts {
+  // Texts of tools and formats can hold anything.
+  const outside = llmKey.replace(/"(?:[^"\\]|\\.)*"/g, '""');
   const model = /(?:^|,)model(?:_name|Name)?:("(?:[^"\\]|\\.)*")/.exec(llmKey)?.[1];
-  const temperature = /(?:^|,)temperature:(-?[\d.]+(?:e[+-]?\d+)?)(?:,|$)/i.exec(llmKey)?.[1];
+  const temperature = /(?:^|,)temperature:(-?[\d.]+(?:e[+-]?\d+)?)(?:,|$)/i.exec(outside)?.[1];
   return {
     model: model === undefined ? null : (JSON.parse(model) as string),
     temperature: temperature === undefined ? null : Number(temperature),

@@ -17,10 +17,14 @@ export interface CachedCall {
   readonly join: (lines: readonly WireChunk[]) => Promise<AIMessageChunk | undefined>;
 }
 
+/** Equal calls do not wait longer than this for a consumer that leaves a stream lying, in milliseconds. */
+const CONSUMER_MS = 1_000;
+
 /** Lines from the cache, or from the server and then into the cache. A stream that is left early is not stored. */
 export async function* cachedLines(call: CachedCall): AsyncGenerator<WireChunk> {
   const { cache, prompt, llmKey } = call;
   const land = await cache.enter(prompt, llmKey, call.signal);
+  let isGivenUp = true;
   try {
     const found = (await cache.lookup(prompt, llmKey))?.[0] as ChatGeneration | undefined;
     if (found?.message) {
@@ -32,10 +36,19 @@ export async function* cachedLines(call: CachedCall): AsyncGenerator<WireChunk> 
       lines.push(line);
       // Before the consumer is told of the end: it may ask the same at once.
       if (line.done) await store(call, lines);
-      yield line;
+      const late = setTimeout(land, CONSUMER_MS, true).unref();
+      try {
+        yield line;
+      } finally {
+        clearTimeout(late);
+      }
     }
+    isGivenUp = false;
+  } catch (error) {
+    isGivenUp = call.signal?.aborted ?? false;
+    throw error;
   } finally {
-    land();
+    land(isGivenUp);
   }
 }
 

@@ -66,6 +66,8 @@ interface Call {
 
 /** Marks what LangChain's cache key would miss of an input; a symbol reaches neither tracing nor the wire. */
 const UNSEEN = Symbol("unseen");
+/** Marks a call that goes out as it is: Ollama may cut its prompt, and its reply is no other call's. */
+const UNDECIDED = Symbol("undecided");
 /** Marks a call that was looked for in the cache already. */
 const LOOKED_UP = Symbol("lookedUp");
 
@@ -272,12 +274,18 @@ export class OptimizedChatOllama extends TypedChatOllama {
     callbacks?: Callbacks,
   ): Promise<LLMResult> {
     const given = Array.isArray(options) ? { stop: options } : options;
-    const without = messages.map(
-      (list) => this.withoutCommands(list.map(coerceMessageLikeToMessage), given).messages,
+    const stripped = messages.map((list) =>
+      this.withoutCommands(list.map(coerceMessageLikeToMessage), given),
     );
+    const without = stripped.map((list) => list.messages);
     if (!this.cache) return super.generate(without, given, callbacks);
     await this.learnDigest(given?.signal);
-    const marked = { ...given, [UNSEEN]: unseenHash(without.flat()), [LOOKED_UP]: true } as typeof given;
+    const marked = {
+      ...given,
+      [UNSEEN]: unseenHash(without.flat()),
+      [UNDECIDED]: stripped.some(({ command }) => !this.sender.isOptimized(given ?? {}, command)),
+      [LOOKED_UP]: true,
+    } as typeof given;
     if (!isStreamingCache(this.cache) || without.length !== 1) {
       return super.generate(without, marked, callbacks);
     }
@@ -290,7 +298,7 @@ export class OptimizedChatOllama extends TypedChatOllama {
     try {
       return await super.generate(without, marked, callbacks);
     } finally {
-      land();
+      land(signal?.aborted);
     }
   }
 
@@ -307,6 +315,7 @@ export class OptimizedChatOllama extends TypedChatOllama {
       digest: this.sender.facts(this.model)?.digest || undefined,
       output_version: options.outputVersion ?? this.outputVersion,
       unseen: (options as { [UNSEEN]?: string })[UNSEEN],
+      undecided: (options as { [UNDECIDED]?: boolean })[UNDECIDED] || undefined,
       _type: this._llmType(),
       _model: this._modelType(),
     });
@@ -378,7 +387,11 @@ export class OptimizedChatOllama extends TypedChatOllama {
     const { options, given } = call;
     if (!isStreamingCache(cache) || LOOKED_UP in options) return send();
     await this.learnDigest(options.signal);
-    const keyed = { ...options, [UNSEEN]: unseenHash(given) };
+    const keyed = {
+      ...options,
+      [UNSEEN]: unseenHash(given),
+      [UNDECIDED]: !this.sender.isOptimized(options, call.command),
+    };
     return cachedLines({
       cache,
       prompt: getBufferString(given),

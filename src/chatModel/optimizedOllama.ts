@@ -29,8 +29,11 @@ type ParsedOptions = TypedOllama["ParsedCallOptions"];
 
 /** Commands that were taken from prompts ahead of the cache, by the text that remained. */
 const COMMANDS = Symbol("commands");
+/** As of {@link OptimizedChatOllama}: a call that goes out as it is. */
+const UNDECIDED = Symbol("undecided");
 interface WithCommands {
   readonly [COMMANDS]?: ReadonlyMap<string, OptCommand>;
+  readonly [UNDECIDED]?: boolean;
 }
 
 /**
@@ -168,7 +171,9 @@ export class OptimizedOllama extends TypedOllama {
       return text;
     });
     if (this.cache && !this.sender.facts(this.model)) await this.sender.learn(this.model).catch(() => {});
-    const known = commands.size > 0 ? { ...given, [COMMANDS]: commands } : given;
+    const isUndecided = texts.some((text) => !this.sender.isOptimized(given ?? {}, commands.get(text)));
+    const known =
+      commands.size > 0 || isUndecided ? { ...given, [COMMANDS]: commands, [UNDECIDED]: isUndecided } : given;
     return super.generate(texts, known, callbacks);
   }
 
@@ -182,6 +187,7 @@ export class OptimizedOllama extends TypedOllama {
       ...answerParameters(this.invocationParams(options)),
       base_url: this.baseUrl,
       digest: this.sender.facts(this.model)?.digest || undefined,
+      undecided: (options as WithCommands)[UNDECIDED] || undefined,
       _type: this._llmType(),
       _model: this._modelType(),
     });

@@ -105,6 +105,28 @@ describe("bounds", () => {
   );
 });
 
+test("what the place has dropped by itself makes nobody leave", async () => {
+  const place = memoryBackend();
+  let dropped = 0;
+  // As Redis: what it let expire is counted until somebody lists it.
+  const backend: CacheBackend = {
+    ...place,
+    size: async () => {
+      const { entries, bytes } = await place.size();
+      return { entries: entries + dropped, bytes };
+    },
+    entries() {
+      dropped = 0;
+      return place.entries();
+    },
+  };
+  const cache = new EntryCache({ backend, maxEntries: 100 });
+  await cache.set("a", "1");
+  dropped = 100;
+  for (let key = 0; key < 60; key++) await cache.set(`${key}`, "1");
+  expect(await cache.statistics()).toMatchObject({ size: 61, evictions: 0 });
+});
+
 test("entries are removed by key, by pattern, by regular expression, and all at once", async () => {
   const cache = new EntryCache();
   const fill = async () => {
@@ -225,6 +247,22 @@ describe("equal calls at the same time", () => {
     await Promise.all(others);
     expect(order).toEqual(["b goes at once", "1 goes on", "2 goes on"]);
     (await cache.enter("a"))();
+  });
+
+  test("go one after the other while their callers give them up", async () => {
+    const cache = new EntryCache();
+    const land = await cache.enter("a");
+    const order: string[] = [];
+    const others = [1, 2, 3].map(async (number) => {
+      const landOther = await cache.enter("a");
+      order.push(`${number} goes`);
+      await Promise.resolve();
+      order.push(`${number} ends`);
+      landOther(number === 1);
+    });
+    land(true);
+    await Promise.all(others);
+    expect(order).toEqual(["1 goes", "1 ends", "2 goes", "2 ends", "3 goes", "3 ends"]);
   });
 
   test("one that is aborted while it waits leaves the others alone", async () => {

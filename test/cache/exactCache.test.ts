@@ -1,4 +1,11 @@
-import { AIMessage, type AIMessageChunk, HumanMessage } from "@langchain/core/messages";
+import {
+  AIMessage,
+  type AIMessageChunk,
+  type BaseMessage,
+  ChatMessage,
+  HumanMessage,
+  ToolMessage,
+} from "@langchain/core/messages";
 import { tool } from "@langchain/core/tools";
 import { FakeListChatModel } from "@langchain/core/utils/testing";
 import { ChatOllama } from "@langchain/ollama";
@@ -10,7 +17,7 @@ import { memoryBackend } from "../../src/cache/memoryBackend.js";
 import type { OptimizedChatOllamaInput } from "../../src/chatModel/options.js";
 import type { Script } from "../../src/testing/index.js";
 import { ENTRY_PATHS } from "../chatModel/entryPaths.js";
-import { bench } from "../chatModel/support.js";
+import { bench, until } from "../chatModel/support.js";
 
 const counted = (): Script["reply"] => {
   let calls = 0;
@@ -113,6 +120,57 @@ test("a different model, sampling, format, limit, think, tools or image is a dif
   expect(c.calls()).toBe(calls.length);
   for (const call of calls) expect(mark(await call())).toBeDefined();
   expect(c.calls()).toBe(calls.length);
+});
+
+test("messages that read alike and are sent otherwise are different entries", async () => {
+  await using c = await cached(
+    counted(),
+    {},
+    { models: [{ name: "tiny", capabilities: ["completion", "tools"] }] },
+  );
+  const text = (value: string) => ({ type: "text", text: value }) as const;
+  const toolCall = (args: object) => ({ id: "1", name: "f", args, type: "tool_call" }) as const;
+  const result = new ToolMessage({ content: "r", tool_call_id: "1" });
+  const inputs: BaseMessage[][] = [
+    [new HumanMessage("ab")],
+    [new HumanMessage({ content: [text("a"), text("b")] })],
+    [new HumanMessage({ content: "hi", name: "Bob" })],
+    [new HumanMessage("Bob, hi")],
+    [new AIMessage("x")],
+    [new ChatMessage("x", "AI")],
+    [new HumanMessage("a\nuser: b")],
+    [new HumanMessage("a"), new ChatMessage("b", "user")],
+    [new HumanMessage("q"), new AIMessage({ content: "", tool_calls: [toolCall({ a: 1 })] }), result],
+    [new HumanMessage("q"), new AIMessage(JSON.stringify([toolCall({ a: 1 })])), result],
+    ...["7", "8"].map((id) => {
+      const tool_calls = [toolCall({ x: { id, type: "tool_call" } })];
+      return [new HumanMessage("q"), new AIMessage({ content: "", tool_calls }), result];
+    }),
+    ...["7", "8"].map((id) => [new HumanMessage(`Which id has {"id":"${id}","type":"tool_call"}?`)]),
+  ];
+  for (const input of inputs) expect(mark(await c.model().invoke(input))).toBe(undefined);
+  for (const input of inputs) expect(mark(await c.model().invoke(input))).toBeDefined();
+});
+
+test("a reply to a prompt that was cut, or may have been, is no answer to the whole one", async () => {
+  await using c = await cached(counted(), {}, { models: [{ name: "tiny", trainedNumCtx: 8192 }] });
+  const long = [
+    new HumanMessage("word ".repeat(6000)),
+    new HumanMessage("word ".repeat(6000)),
+    new HumanMessage("Why?"),
+  ];
+  await c.model({ onOverflow: "trim" }).invoke(long);
+  await expect(c.model().invoke(long)).rejects.toThrow("8192");
+  const fits = "word ".repeat(500);
+  const before = c.calls();
+  for (const optimize of [false, "command"] as const) {
+    await c.model({ optimize }).invoke(fits);
+    const again = await c.model({ optimize }).invoke(fits);
+    expect(mark(again)).toBeDefined();
+  }
+  expect(mark(await c.model().invoke(fits))).toBe(undefined);
+  for await (const _ of await c.model({ optimize: "command" }).stream(`/opt ${fits}`));
+  expect(c.calls() - before).toBe(2);
 });
 
 test("what changes no answer makes no other entry", async () => {
@@ -298,6 +356,26 @@ describe("equal calls at the same time", () => {
     expect(new Set(replies.map((reply) => reply.text)).size).toBe(1);
     expect(replies.filter((reply) => mark(reply) === undefined)).toHaveLength(1);
     expect((await c.cache.statistics()).requestsSaved).toBe(replies.length - 1);
+  });
+
+  test("one that its caller gives up is followed by one of the others", async () => {
+    await using c = await cached({ delayMs: 500, content: "ok" } as never, {}, { realTime: true });
+    const stop = new AbortController();
+    const first = c.model().invoke("a", { signal: stop.signal });
+    await until(() => c.calls() === 1);
+    const others = [1, 2, 3, 4].map(() => c.model().invoke("a"));
+    setTimeout(() => stop.abort(), 50);
+    const settled = await Promise.allSettled([first, ...others]);
+    expect(settled.map(({ status }) => status)).toEqual(["rejected", ...Array(4).fill("fulfilled")]);
+    expect(c.calls()).toBe(2);
+  });
+
+  test("are not held up by a consumer that leaves its stream lying", async () => {
+    await using c = await cached("a b c");
+    const lying = (await c.model().stream("a"))[Symbol.asyncIterator]();
+    await lying.next();
+    expect((await c.model().invoke("a")).text).toBe("a b c");
+    await lying.return?.();
   });
 
   test("one that fails leaves the others to try for themselves", async () => {

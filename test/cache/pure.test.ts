@@ -89,7 +89,9 @@ test("which replies may be given again", () => {
   expect(of({ response_metadata: { finish_reason: "length" } })).toMatch("cut");
   expect(of({ response_metadata: { optimizer: { outcome: { cut: true, error: null } } } })).toMatch("prompt");
   expect(of({ response_metadata: { optimizer: { outcome: { shifted: true } } } })).toMatch("prompt");
+  expect(of({ response_metadata: { optimizer: { trimmedMessages: 2 } } })).toMatch("prompt");
   expect(of({ content: "" })).toMatch("empty");
+  expect(of({ content: " \n" })).toMatch("empty");
   expect(of({ content: "", additional_kwargs: { reasoning_content: "hm" } })).toMatch("empty");
   expect(of({ content: "", tool_calls: [{ name: "add", args: {} }] })).toBe(null);
   expect(of({ invalid_tool_calls: [{ name: "add", args: "{" }] })).toMatch("tool call");
@@ -104,5 +106,6 @@ test("a key of plain ChatOllama, which names no model, is refused; others are ju
   expect(refusal('_type:"ollama",model:"a"')).toMatch("not set");
   expect(refusal('_type:"fake-list"')).toBe(null);
   expect(refusal('_type:"openai",model:"a",temperature:1e-3')).toMatch("0.001");
+  expect(refusal('_type:"ollama",format:"x,temperature:0,y",model:"a",temperature:0.9')).toMatch("0.9");
   expect(keyFacts('stop:["x,temperature:0"],_type:"ollama",model:"a\\"b"')).toMatchObject({ model: 'a"b' });
 });

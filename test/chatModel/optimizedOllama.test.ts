@@ -99,7 +99,7 @@ test("/opt is removed from prompt and cache key, and its reserve counts", async 
   await using b = await bench();
   const model = textModel(b, { optimize: "command", cache: new InMemoryCache() });
   await model.invoke("/opt reserve=2500 a");
-  await model.invoke("a");
+  await model.invoke("/opt a");
   expect(b.bodies().map(({ prompt }) => prompt)).toEqual(["a"]);
   expect((await b.records())[0]!.decision).toMatchObject({ outputReserve: 2500 });
 });
