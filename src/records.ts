@@ -25,16 +25,16 @@ export interface RunnerOptions {
   readonly num_thread?: number;
 }
 
-/** What became of a decided call, known after its reply. */
+/** What became of a call, known after its reply. Null: it went out as it was written, and that cannot be told. */
 export interface DecisionOutcome {
   /** Requests sent again because of a context error or out of memory. */
   readonly retries: number;
   /** The model was loaded anew for this call. */
-  readonly reloaded: boolean;
+  readonly reloaded: boolean | null;
   /** Prompt and output passed the window: Ollama forgot the middle of the prompt. */
-  readonly shifted: boolean;
+  readonly shifted: boolean | null;
   /** The server cut the prompt. */
-  readonly cut: boolean;
+  readonly cut: boolean | null;
   /** Error code, never a server's text (it may quote the prompt). */
   readonly error: string | null;
 }

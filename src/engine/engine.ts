@@ -140,6 +140,7 @@ export class Engine {
         observer.see(next.data);
         if (observer.final) {
           finished = true;
+          if (plan.glance) await this.recorder.answered(plan);
           end(null);
         }
         yield next;

@@ -8,6 +8,7 @@ import type { TemplateMatch } from "../optimizer/templates.js";
 import { type DecisionOutcome, type DecisionRecord, SCHEMA_VERSION } from "../records.js";
 import type { InstalledModel, ServerWatch } from "./serverWatch.js";
 import type { EngineCall } from "./types.js";
+import type { Glance } from "./undecidedOutcome.js";
 
 /** One call on its way. `decided` and `decision` change when it is retried or answered. */
 export interface Plan {
@@ -18,6 +19,9 @@ export interface Plan {
   basis: PlanBasis | null;
   decided: Decided;
   decision: DecisionRecord;
+  /** Of an undecided call, while it is answered. */
+  glance?: Promise<void>;
+  seen?: Glance;
 }
 
 export interface PlanBasis {

@@ -121,9 +121,14 @@ export class PromptCounter {
     return this.pool.encode(model.digest, text);
   }
 
+  /** Tokens of the texts, roughly and of no model in particular. */
+  estimateOf(request: CountedRequest): number {
+    return textsOf(request).reduce((sum, text) => sum + estimateTokens(text), 0);
+  }
+
   private estimate(model: InstalledModel, request: CountedRequest, upperBound: number): PromptSize {
-    const text = textsOf(request).reduce((sum, text) => sum + estimateTokens(text), 0);
-    const tokens = Math.ceil(text * this.of(model).ratio) + overhead(request, messagesOf(request));
+    const tokens =
+      Math.ceil(this.estimateOf(request) * this.of(model).ratio) + overhead(request, messagesOf(request));
     return { tokens: Math.min(tokens, upperBound), source: "estimate", upperBound };
   }
 

@@ -17,7 +17,10 @@ import { milliseconds, type ReplyObserver } from "./replyObserver.js";
 import { replyOf } from "./slots.js";
 import { steadyNow } from "./steadyClock.js";
 import type { EngineCall } from "./types.js";
+import { glance, undecidedOutcome } from "./undecidedOutcome.js";
 
+/** So long the last line of an undecided reply waits for a look at the server, which takes 1 to 5 ms. */
+const GLANCE_MS = 100;
 /** Probes wait until the slot has been idle for this long. */
 const IDLE_MS = 50;
 /** Characters of the prompt that its hash covers, beside its length: hashing 10 MB would block for 20 ms. */
@@ -59,6 +62,16 @@ export class Recorder {
   /** The first line came: whatever was sent is loaded now. */
   answering(plan: Plan): void {
     if (plan.basis) this.planner.slots.loaded(plan.basis.slotId, plan.decided);
+    else if (!isRefusing(plan)) plan.glance = this.glanceAt(plan);
+  }
+
+  private async glanceAt(plan: Plan): Promise<void> {
+    plan.seen = await glance(plan.watch, this.planner.counter, plan.call.body).catch(() => undefined);
+  }
+
+  /** The last line came: a look at the server that is still under way is given a moment. */
+  async answered({ glance }: Plan): Promise<void> {
+    await Promise.race([glance, new Promise((resolve) => setTimeout(resolve, GLANCE_MS).unref())]);
   }
 
   private learn(plan: Plan, observer: ReplyObserver, sentAt: number, error: unknown): void {
@@ -66,8 +79,13 @@ export class Recorder {
     const retries = plan.decision.outcome?.retries ?? 0;
     const nothing = { retries, reloaded: false, shifted: false, cut: false, error: errorCode(error) };
     plan.decision = withOutcome(plan.decision, nothing);
-    if (!basis) return;
     const { final } = observer;
+    if (!basis) {
+      if (!final) return;
+      const outcome = undecidedOutcome(plan.seen, plan.call.body, final, isRefusing(plan));
+      plan.decision = withOutcome(plan.decision, { ...nothing, ...outcome });
+      return;
+    }
     if (!final) {
       this.planner.slots.failed(basis.slotId, decided);
       return;
@@ -141,6 +159,11 @@ export class Recorder {
       this.warned = true;
     }
   }
+}
+
+/** Calls that are not optimized are not asked to refuse. */
+function isRefusing({ decided }: Plan): boolean {
+  return decided.truncate === false;
 }
 
 function requestRecord(

@@ -121,6 +121,22 @@ export class ServerWatch {
     };
   }
 
+  /**
+   * The window of a model that is answering at this moment, of a look of its own: one under way may have been before
+   * the load. Null where the server does not tell.
+   */
+  async windowNow(name: string): Promise<number | null> {
+    try {
+      const loaded = await ollama.loadedModels(this.address, AbortSignal.timeout(SLOW_MS));
+      const digest = this.model(name)?.digest;
+      const isIt = (entry: WireLoadedModel) =>
+        entry.digest === digest || canonical(entry.name) === canonical(name);
+      return loaded.find(isIt)?.context_length ?? null;
+    } catch {
+      return null;
+    }
+  }
+
   /** Other models in memory at the last look. */
   otherModelsLoaded(model: InstalledModel): { readonly count: number; readonly bytes: number } {
     const others = this.loaded.filter(

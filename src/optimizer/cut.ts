@@ -18,6 +18,28 @@ export function isCut(prompt: CallFacts["prompt"], promptEvalCount: number, wind
   return window !== null && prompt.upperBound > window && hasCutSize(promptEvalCount, window);
 }
 
+/**
+ * Whether the server cut a prompt that nobody counted.
+ *
+ * @param prompt an estimate of its tokens, right within a factor of two, and what it certainly does not exceed
+ * @param window tokens; null when it is not known
+ * @returns null where that cannot be told
+ * @example seemsCut({ estimate: 9000, upperBound: 36000 }, 2051, 4096) // true
+ */
+export function seemsCut(
+  { estimate, upperBound }: { readonly estimate: number; readonly upperBound: number },
+  promptEvalCount: number,
+  window: number | null,
+): boolean | null {
+  if (upperBound <= (window ?? promptEvalCount)) return false;
+  // Without the window a long run of one character, of which tokenizers make much less, must not look like a cut.
+  if (window === null) return promptEvalCount < estimate / 4 ? true : null;
+  if (hasCutSize(promptEvalCount, window)) return true;
+  // Of a conversation the server drops whole messages, which leaves any number.
+  if (promptEvalCount > (3 / 4) * estimate) return false;
+  return estimate > window && promptEvalCount < estimate / 2 ? true : null;
+}
+
 function hasCutSize(count: number, window: number): boolean {
   const half = window >> 1;
   return count === window || count === window - 1 || count === half + 2 || count === half + 3;

@@ -49,6 +49,16 @@ onEachOllama((origin) => {
     expect(decisionOf(whole).outcome).toMatchObject({ cut: false, retries: 0 });
   });
 
+  test("a call that is not optimized says whether its prompt was cut", async () => {
+    const model = smallChat(origin, { model: "random-qwen", optimize: false, numPredict: 2 });
+    const cuts = async (prompt: string, numCtx?: number) =>
+      decisionOf(await model.invoke(prompt, { numCtx })).outcome?.cut;
+    expect(await cuts(words(3_000))).toBe(false);
+    expect(await cuts(words(4_600))).toBe(true);
+    expect(await cuts(words(900), 512)).toBe(true);
+    expect(await cuts(words(300), 512)).toBe(false);
+  });
+
   test("a window that another program loaded is used as it is when it covers the call", async () => {
     const model = smallChat(origin);
     await model.invoke(words(10));

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isCut, isShifted } from "../../src/optimizer/cut.js";
+import { isCut, isShifted, seemsCut } from "../../src/optimizer/cut.js";
 import type { PromptSize } from "../../src/optimizer/decide.js";
 
 const exact = (tokens: number): PromptSize => ({ tokens, source: "exact", upperBound: tokens });
@@ -47,4 +47,24 @@ test("prompt and reply beyond the window were shifted, though the reply says sto
 test("a reply that num_predict stopped at the window's end is an honest length", () => {
   expect(isShifted({ numPredict: 238 }, 18, 238, "length", 256)).toBe(false);
   expect(isShifted({ numPredict: 500 }, 18, 238, "length", 256)).toBe(true);
+});
+
+test.each([
+  ["its bytes fit the window", { estimate: 900, upperBound: 4096 }, 2051, 4096, false],
+  ["its bytes are no more than what was read", { estimate: 900, upperBound: 3000 }, 3000, null, false],
+  ["a cut's size was read of a longer one", { estimate: 9000, upperBound: 36_000 }, 2051, 4096, true],
+  ["messages were dropped", { estimate: 9000, upperBound: 36_000 }, 3777, 4096, true],
+  [
+    "about as much was read as it is thought to have",
+    { estimate: 3500, upperBound: 9000 },
+    3000,
+    4096,
+    false,
+  ],
+  ["perhaps messages were dropped", { estimate: 4000, upperBound: 16_000 }, 2500, 4096, null],
+  ["a run of one character is long in bytes only", { estimate: 4000, upperBound: 20_000 }, 1000, 4096, null],
+  ["hardly anything was read", { estimate: 9000, upperBound: 36_000 }, 2051, null, true],
+  ["the window is unknown", { estimate: 6000, upperBound: 24_000 }, 2051, null, null],
+] as const)("of a prompt that nobody counted, %s", (_, prompt, count, window, cut) => {
+  expect(seemsCut(prompt, count, window)).toBe(cut);
 });

@@ -135,9 +135,9 @@ const decision = object(
   {
     outcome: object({
       retries: count,
-      reloaded: yesOrNo,
-      shifted: yesOrNo,
-      cut: yesOrNo,
+      reloaded: orNull(yesOrNo),
+      shifted: orNull(yesOrNo),
+      cut: orNull(yesOrNo),
       error: orNull(text),
     }),
   },
