@@ -33,6 +33,8 @@ export interface FinishedCall extends RunningCall {
   readonly timeToFirstTokenMs: number | null;
   readonly outputTokens: number | null;
   readonly cachedTokens: number | null;
+  /** Answered from a cache of replies: no call of a model. */
+  readonly cached: boolean;
   readonly reloaded: boolean;
   readonly loadMs: number | null;
   readonly retries: number;
@@ -67,6 +69,7 @@ export const UNTOLD: Omit<Outcome, "status"> = {
   timeToFirstTokenMs: null,
   outputTokens: null,
   cachedTokens: null,
+  cached: false,
   reloaded: false,
   loadMs: null,
   retries: 0,

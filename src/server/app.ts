@@ -3,6 +3,7 @@ import { isAbsolute } from "node:path";
 import { Hono } from "hono";
 import type { Gate } from "../autopilot/index.js";
 import { nodeTransport, readBody } from "../backend/transport.js";
+import { EntryCache } from "../cache/index.js";
 import { Engine } from "../engine/engine.js";
 import { steadyNow } from "../engine/steadyClock.js";
 import { silentLogger } from "../logger.js";
@@ -23,6 +24,8 @@ import {
   type ServerAppOptions,
   type ServerContext,
 } from "./options.js";
+import { addInvalidateRoute } from "./replyCache/invalidateRoute.js";
+import { ReplyCache } from "./replyCache/replyCache.js";
 import { addReportRoutes } from "./report/routes.js";
 import { gated, watchOf } from "./report/watch.js";
 import { Turns } from "./turns.js";
@@ -39,8 +42,9 @@ const HEALTH_TIMEOUT_MS = 2_000;
 export function createServerApp(options: ServerAppOptions): Hono {
   const logger = options.logger ?? silentLogger;
   const hosts = options.hosts ?? [];
-  const watch = watchOf(options.store, options.reporting ?? {}, options.logger);
-  const context = contextOf(options, watch.gate);
+  const entries = options.cache ? new EntryCache({ logger, ...options.cache }) : null;
+  const watch = watchOf(options, entries);
+  const context = contextOf(options, watch.gate, entries);
   const app = new Hono();
 
   app.use(async ({ req }, next) => {
@@ -76,6 +80,7 @@ export function createServerApp(options: ServerAppOptions): Hono {
 
   addOptimizationRoutes(app, context);
   addReportRoutes(app, context, watch);
+  addInvalidateRoute(app, context);
   addOpenAiRoutes(app, context);
   addOllamaRoutes(app, context, options.allowAdmin ?? false);
 
@@ -94,15 +99,17 @@ function headersOf({ retryAfterSeconds }: Failure): Record<string, string> {
   };
 }
 
-function contextOf(options: ServerAppOptions, gate: Gate): ServerContext {
+function contextOf(options: ServerAppOptions, gate: Gate, entries: EntryCache | null): ServerContext {
   const { store, logger, maxWaiting = DEFAULT_MAX_WAITING, maxWaitMs = DEFAULT_MAX_WAIT_MS } = options;
   const tokenizerFolder = isAbsolute(store.location) ? store.location : null;
   const engine = options.engine ?? new Engine({ store, logger, tokenizerFolder });
   const activity = new Activity(steadyNow, maxWaiting);
   const turns = new Turns({ maxWaiting, maxWaitMs }, steadyNow, (waiting) => activity.queueChanged(waiting));
+  const calls = gated(callEngine(engine, turns, activity, steadyNow), gate);
   return {
-    engine: gated(callEngine(engine, turns, activity, steadyNow), gate),
+    engine: calls,
     activity,
+    cache: entries && new ReplyCache(entries, { logger, ...options.cache }, calls, activity),
     store,
     ...withoutCredentials(options.upstream, options.upstreamHeaders),
     transport: options.transport ?? nodeTransport,

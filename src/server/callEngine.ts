@@ -80,6 +80,7 @@ function ended(tracked: TrackedCall, call: EngineCall, record: RequestRecord, qu
     timeToFirstTokenMs: record.timeToFirstTokenMs,
     outputTokens: record.outputTokens,
     cachedTokens: record.cachedTokens,
+    cached: false,
     reloaded: outcome?.reloaded ?? false,
     loadMs: record.loadMs,
     retries: outcome?.retries ?? 0,

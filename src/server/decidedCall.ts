@@ -1,16 +1,16 @@
 /** Sends a client's call with the window decided: one way for Ollama's surface and OpenAI's. */
-import type { EngineReply } from "../engine/types.js";
 import type { DecisionRecord } from "../records.js";
 import { abortWith } from "./bodyStream.js";
 import type { ServerCall } from "./callEngine.js";
 import { clientOf } from "./client.js";
 import type { ServerContext } from "./options.js";
+import type { AnsweredReply } from "./replyCache/replyCache.js";
 
 export interface DecidedCall {
-  readonly reply: EngineReply;
+  readonly reply: AnsweredReply;
   /** Aborts the call. */
   readonly upstream: AbortController;
-  /** The decision for those who look: nothing is added to bodies. */
+  /** The decision and what a cache did, for those who look: nothing is added to bodies. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
@@ -21,7 +21,7 @@ export async function sendDecided(
   call: Pick<ServerCall, "path" | "body"> & Partial<ServerCall>,
 ): Promise<DecidedCall> {
   const upstream = abortWith(request.signal);
-  const reply = await context.engine.send({
+  const sent: ServerCall = {
     origin: context.origin,
     headers: context.headers,
     transport: context.transport,
@@ -31,11 +31,18 @@ export async function sendDecided(
     source: "server",
     client: clientOf(request),
     ...call,
-  });
+  };
+  const cached = context.cache && (await context.cache.answer(sent, upstream.signal));
+  if (cached) {
+    const { reply, headers } = cached;
+    return { reply, upstream, headers: { ...decisionHeaders(reply.decision?.()), ...headers } };
+  }
+  const reply = await context.engine.send(sent);
   return { reply, upstream, headers: decisionHeaders(reply.decision()) };
 }
 
-function decisionHeaders(decision: DecisionRecord): Record<string, string> {
+function decisionHeaders(decision: DecisionRecord | undefined): Record<string, string> {
+  if (!decision) return {};
   return {
     "x-optimizer-action": decision.action,
     ...(decision.numCtx !== null && { "x-optimizer-num-ctx": String(decision.numCtx) }),

@@ -119,7 +119,7 @@ async function decided(
 }
 
 /** The server's lines as they came. What fails on the way becomes an error line, as Ollama writes it. */
-async function* lines(reply: EngineReply): AsyncGenerator<Uint8Array> {
+async function* lines(reply: Pick<EngineReply, "chunks">): AsyncGenerator<Uint8Array> {
   const encoder = new TextEncoder();
   try {
     for await (const { raw } of reply.chunks as AsyncIterable<EngineChunk>) yield encoder.encode(`${raw}\n`);

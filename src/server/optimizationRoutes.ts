@@ -13,8 +13,8 @@ import { tokenize } from "./tokenizeRoute.js";
 const PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8";
 
 export function addOptimizationRoutes(app: Hono, context: ServerContext): void {
-  const { activity, store, bodyLimitBytes } = context;
-  const metrics = new CallMetrics(activity);
+  const { activity, cache, store, bodyLimitBytes } = context;
+  const metrics = new CallMetrics(activity, cache?.entries.tally);
   app.get("/metrics", () => new Response(metrics.text(), { headers: { "content-type": PROMETHEUS } }));
   app.get("/openapi.json", () => Response.json(OPENAPI_DOCUMENT));
   app.get("/optimization/events", ({ env }) => eventStream(activity, stoppingOf(env)));

@@ -1,10 +1,12 @@
 /** What the server application is made of. */
 import type { Transport } from "../backend/transport.js";
+import type { ReplyCacheOptions } from "../cache/index.js";
 import type { Engine } from "../engine/engine.js";
 import type { Logger } from "../logger.js";
 import type { OptimizerStore } from "../storage/store.js";
 import type { Activity } from "./activity.js";
 import type { CallEngine } from "./callEngine.js";
+import type { ReplyCache } from "./replyCache/replyCache.js";
 import type { ReportingOptions } from "./report/watch.js";
 
 /** What the server is made of, and what it permits. */
@@ -31,6 +33,11 @@ export interface ServerAppOptions {
   readonly maxWaiting?: number;
   /** Milliseconds after which a call that still waits gets 503. Default 300,000. */
   readonly maxWaitMs?: number;
+  /**
+   * Gives the same call the same reply, without the model, e.g. `{ ttlSeconds: 600 }`. Its backend stays open when the
+   * server ends. Default: off.
+   */
+  readonly cache?: ReplyCacheOptions;
   /** What reports tell beyond the request log, and where alerts go. */
   readonly reporting?: ReportingOptions;
   /** Sent to Ollama with each request, e.g. the credentials of a proxy before it. */
@@ -46,6 +53,8 @@ export interface ServerContext {
   /** The only way to a model: calls take turns there, and the activity sees them. */
   readonly engine: CallEngine;
   readonly activity: Activity;
+  /** null: off. */
+  readonly cache: ReplyCache | null;
   readonly store: OptimizerStore;
   /** Without a trailing slash. */
   readonly origin: string;

@@ -1,4 +1,5 @@
 /** `GET /metrics`: what the calls of this process cost, for Prometheus. */
+import type { CacheStatistics } from "../../cache/index.js";
 import type { Activity, FinishedCall } from "../activity.js";
 import { Counter, type Family, Gauge, Histogram } from "./family.js";
 
@@ -17,7 +18,10 @@ export class CallMetrics {
   ]);
   private readonly errors = counter("errors_total", "Calls that failed, by code.", ["model", "code"]);
   private readonly duration = new Histogram(
-    named("call_duration_seconds", "From the request to the end of its reply.", ["model", "surface"]),
+    named("call_duration_seconds", "From the request to the end of its reply; not of cached ones.", [
+      "model",
+      "surface",
+    ]),
     DURATION_SECONDS,
   );
   private readonly firstToken = new Histogram(
@@ -49,7 +53,8 @@ export class CallMetrics {
   );
   private readonly gauges: readonly Family[];
 
-  constructor(activity: Activity) {
+  /** @param cache hits and misses of a cache of replies, where there is one */
+  constructor(activity: Activity, cache?: Pick<CacheStatistics, "hits" | "misses">) {
     activity.subscribe((event) => {
       if (event.type === "ended") this.count(event.call);
     });
@@ -57,6 +62,7 @@ export class CallMetrics {
       new Gauge(named("calls_running", "Calls under way."), () => activity.runningCount()),
       new Gauge(named("queue_waiting", "Calls that wait for their turn."), () => activity.queue().waiting),
       new Gauge(named("queue_limit", "Calls that may wait for one model."), () => activity.queue().limit),
+      ...(cache ? ofTheCache(cache) : []),
       ...ofTheProcess(),
     ];
   }
@@ -86,6 +92,7 @@ export class CallMetrics {
     this.calls.add([model, call.surface, String(call.status)]);
     if (call.errorCode !== null) this.errors.add([model, call.errorCode]);
     if (call.action !== null) this.decisions.add([model, call.action]);
+    if (call.cached) return;
     this.duration.observe([model, call.surface], call.durationMs / 1_000);
     if (call.timeToFirstTokenMs !== null) {
       this.firstToken.observe([model, call.surface], call.timeToFirstTokenMs / 1_000);
@@ -110,6 +117,12 @@ export class CallMetrics {
     this.models.add(model);
     return model;
   }
+}
+
+function ofTheCache(cache: Pick<CacheStatistics, "hits" | "misses">): readonly Family[] {
+  const hits = named("cache_hits_total", "Calls that were answered from the cache of replies.");
+  const misses = named("cache_misses_total", "Calls that were looked for there in vain.");
+  return [new Gauge(hits, () => cache.hits, "counter"), new Gauge(misses, () => cache.misses, "counter")];
 }
 
 /** The names that Prometheus client libraries give them. */

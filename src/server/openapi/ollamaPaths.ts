@@ -23,6 +23,8 @@ const DECISION_HEADERS = {
   "x-optimizer-num-ctx": header("The window that was sent", integer),
   "x-optimizer-action": header("What was done about the window", text),
   "x-optimizer-template": header("The recurring prompt shape", text),
+  "x-optimizer-cache": header("Whether the reply came from the cache: hit or miss", text),
+  "x-optimizer-cache-key": header("Of the reply in the cache", text),
 };
 
 const ollama = (parts: Omit<OperationParts, "tag" | "error">) =>

@@ -24,6 +24,7 @@ const days = (otherwise: number): Schema => ({
   maximum: 365,
   default: otherwise,
 });
+const name: Schema = { type: "string", minLength: 1 };
 const status = json(reference("Autonomous"));
 
 export const REPORT_PATHS: Paths = {
@@ -90,6 +91,20 @@ export const REPORT_PATHS: Paths = {
           prefix_cache: object({ prompt_tokens: count, cached_tokens: count }),
         }),
       ),
+    }),
+  },
+  "/optimization/cache/invalidate": {
+    post: own({
+      id: "invalidate",
+      summary: "Removes replies from the server's cache; without one removes nothing",
+      body: {
+        oneOf: [
+          object({ key: name }),
+          object({ pattern: name }),
+          object({ all: { type: "boolean", const: true } }),
+        ],
+      },
+      answer: json(object({ removed: count })),
     }),
   },
   "/optimization/ratings": {

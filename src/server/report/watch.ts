@@ -2,15 +2,17 @@
 
 import type { Prices } from "../../analysis/types.js";
 import { Autopilot, Gate, leversOf, type TurnableCache } from "../../autopilot/index.js";
-import type { CacheStatistics } from "../../cache/index.js";
-import type { Logger } from "../../logger.js";
+import type { CacheStatistics, EntryCache } from "../../cache/index.js";
 import { Alerts, Monitor, type Webhook } from "../../monitor/index.js";
-import type { OptimizerStore } from "../../storage/store.js";
 import type { CallEngine } from "../callEngine.js";
+import type { ServerAppOptions } from "../options.js";
 
 /** What a report tells beyond the request log. */
 export interface ReportingOptions {
-  /** A cache of replies that this program uses: its figures are told, and its time to live may be turned. */
+  /**
+   * A cache of replies that this program uses: its figures are told, and its time to live may be turned. Default: the
+   * server's own, if it has one.
+   */
   readonly cache?: Omit<TurnableCache, "statistics"> & {
     /** Figures since it was opened. */
     statistics(): Promise<CacheStatistics>;
@@ -34,21 +36,23 @@ export interface Watch {
 
 /** Begins to watch a store. Nothing of it keeps a process alive. */
 export function watchOf(
-  store: OptimizerStore,
-  reporting: ReportingOptions,
-  logger: Logger | undefined,
+  { store, reporting = {}, cache: { ttlSeconds } = {}, logger }: ServerAppOptions,
+  entries: EntryCache | null,
 ): Watch {
-  const { cache, webhook } = reporting;
+  const { cache = entries ?? undefined, webhook } = reporting;
+  const ttl = cache === entries ? ttlSeconds : undefined;
+  // Whoever wanted it for ever or learned has decided.
+  const isTurnable = cache && ttl !== null && ttl !== "learned";
   const monitor = new Monitor();
   void monitor.follow(store);
   const gate = new Gate();
-  const levers = leversOf({ store, gate, ...(cache && { cache }) });
+  const levers = leversOf({ store, gate, ...(isTurnable && { cache, ttlSeconds: ttl }) });
   return {
     monitor,
     alerts: new Alerts({ monitor, webhook, logger }),
     autopilot: new Autopilot({ store, monitor, levers, logger }),
     gate,
-    reporting,
+    reporting: { ...reporting, cache },
   };
 }
 

@@ -1,0 +1,213 @@
+/** Replies that are given again, ahead of queue and decision: the same call gets the same reply, without the model. */
+import type { WireChunk, WireRequest } from "../../backend/wire.js";
+import { unlessAborted } from "../../cache/flights.js";
+import type { CacheHit, EntryCache, ReplyCacheOptions } from "../../cache/index.js";
+import { keyRefusal, refusalOf } from "../../cache/storable.js";
+import type { EngineChunk, EngineReply } from "../../engine/types.js";
+import { silentLogger } from "../../logger.js";
+import { type Activity, type TrackedCall, UNTOLD } from "../activity.js";
+import type { CallEngine, ServerCall } from "../callEngine.js";
+import { codeOfFailure, failureOf, isAbort } from "../failure.js";
+import { replyKey } from "./replyKey.js";
+import { SharedReply } from "./sharedReply.js";
+import { readReply, replayed, wholeOf, withoutFigures } from "./storedReply.js";
+
+/** Names that every place takes as a part of a key, and a header as a value. */
+const PLAIN_NAME = /^[\x21-\x7e]{1,256}$/;
+/** Hits ask nothing of Ollama: so often, in milliseconds, it is looked whether the models are still the same. */
+const LOOK_AGAIN_MS = 5_000;
+
+/** A reply, of the model or not, as routes read it. */
+export interface AnsweredReply extends Pick<EngineReply, "status" | "headers" | "chunks"> {
+  /** null: the model did not answer. */
+  readonly decision: EngineReply["decision"] | null;
+}
+
+interface Flight {
+  readonly reply: SharedReply;
+  readonly streams: boolean;
+}
+
+/**
+ * What calls get that are answered from a cache, or into it. Of equal calls at the same time one goes to the model, and
+ * the others read along; it ends when all of them have left. The place failing never fails a call.
+ */
+export class ReplyCache {
+  readonly #flights = new Map<string, Flight>();
+  #isTold = false;
+  #lookedAt = 0;
+
+  constructor(
+    readonly entries: EntryCache,
+    private readonly options: Pick<ReplyCacheOptions, "sampled" | "costOf" | "logger">,
+    private readonly engine: CallEngine,
+    private readonly activity: Activity,
+  ) {}
+
+  /**
+   * The reply to a call; null for one that has nothing to do with a cache.
+   *
+   * @param signal ends this call alone
+   * @throws what the engine throws, and the signal's reason
+   */
+  async answer(
+    call: ServerCall,
+    signal: AbortSignal,
+  ): Promise<{ reply: AnsweredReply; headers: Record<string, string> } | null> {
+    if (!this.#accepts(call.body)) return null;
+    const key = replyKey(call, await this.#digest(call, signal));
+    const told = (hit: boolean) => ({
+      "x-optimizer-cache": hit ? "hit" : "miss",
+      "x-optimizer-cache-key": key,
+    });
+    let flight = this.#flights.get(key);
+    if (!flight) {
+      const hit = await this.entries.read(key, readReply);
+      if (hit) return { reply: this.#given(call, hit), headers: told(true) };
+      flight = this.#flights.get(key);
+      // It was no miss after all: an equal call had begun meanwhile.
+      if (flight) this.entries.tally.misses--;
+    }
+    if (flight) return { reply: await this.#shared(call, flight, signal), headers: told(true) };
+    return { reply: await this.#sent(call, key, signal), headers: told(false) };
+  }
+
+  #accepts({ model, options }: WireRequest): boolean {
+    const temperature = typeof options?.temperature === "number" ? options.temperature : null;
+    const refusal = keyRefusal({ model, temperature, isOllama: true }, this.options.sampled ?? false);
+    if (refusal !== null && !this.#isTold) {
+      this.#isTold = true;
+      (this.options.logger ?? silentLogger).warn(`The cache leaves some calls alone: ${refusal}.`);
+    }
+    return refusal === null && PLAIN_NAME.test(model);
+  }
+
+  /** Another model may come to have this name. A server that is away does not keep a cache from answering. */
+  async #digest(call: ServerCall, signal: AbortSignal): Promise<string> {
+    const { origin, body } = call;
+    const known = this.engine.modelFacts(origin, body.model);
+    if (known && performance.now() - this.#lookedAt < LOOK_AGAIN_MS) return known.digest ?? "";
+    this.#lookedAt = performance.now();
+    const asked = this.engine.learnModel(call, body.model).catch(() => null);
+    return (known ?? (await unlessAborted(asked, signal)))?.digest ?? "";
+  }
+
+  /** What was kept. */
+  #given({ body, surface, route, path }: ServerCall, { value }: CacheHit<WireChunk>): AnsweredReply {
+    this.activity.begin({ model: body.model, surface: surface ?? "ollama", path: route ?? path }).end(HIT);
+    this.#credit(body.model, value);
+    const lines = replayed(value, body.model, body.stream !== false, this.entries.now());
+    return replyOf(body, linesOf(lines));
+  }
+
+  /** What an equal call under way gets. */
+  async #shared(call: ServerCall, flight: Flight, signal: AbortSignal): Promise<AnsweredReply> {
+    const { body, surface = "ollama", route, path } = call;
+    const tracked = this.activity.begin({ model: body.model, surface, path: route ?? path });
+    const failed = (error: unknown): void => tracked.end(failure(error));
+    signal.addEventListener("abort", () => failed(signal.reason), { once: true });
+    try {
+      const chunks = await flight.reply.join(signal);
+      tracked.change({ phase: "answering" });
+      return replyOf(body, this.#along(body, chunks, flight.streams, tracked));
+    } catch (error) {
+      failed(error);
+      throw error;
+    }
+  }
+
+  async *#along(
+    body: WireRequest,
+    chunks: AsyncIterable<EngineChunk>,
+    isStreamed: boolean,
+    tracked: TrackedCall,
+  ): AsyncGenerator<EngineChunk> {
+    const streams = body.stream !== false;
+    const read: WireChunk[] = [];
+    try {
+      for await (const chunk of chunks) {
+        read.push(chunk.data);
+        if (chunk.data.done) this.#joined(body.model, read, tracked);
+        if (streams !== isStreamed) continue;
+        yield chunk.data.done ? lineOf(withoutFigures(chunk.data)) : chunk;
+      }
+    } catch (error) {
+      tracked.end(failure(error));
+      throw error;
+    }
+    if (streams !== isStreamed) {
+      yield* linesOf(replayed(wholeOf(read), body.model, streams, this.entries.now()));
+    }
+  }
+
+  #joined(model: string, read: readonly WireChunk[], tracked: TrackedCall): void {
+    this.entries.tally.hits++;
+    this.#credit(model, wholeOf(read));
+    tracked.end(HIT);
+  }
+
+  /** What the model says, and keeps it. */
+  async #sent(call: ServerCall, key: string, signal: AbortSignal): Promise<AnsweredReply> {
+    const flight: Flight = {
+      streams: call.body.stream !== false,
+      reply: new SharedReply(
+        (whenAllLeft) => this.engine.send({ ...call, signal: whenAllLeft }),
+        (chunks) => void this.#landed(key, flight, chunks),
+      ),
+    };
+    this.#flights.set(key, flight);
+    const chunks = await flight.reply.join(signal);
+    const { status, headers, decision } = await flight.reply.opened;
+    return { status, headers, decision, chunks };
+  }
+
+  /** Equal calls read along until it is stored. */
+  async #landed(key: string, flight: Flight, chunks: readonly EngineChunk[] | null): Promise<void> {
+    if (chunks) {
+      const { decision } = await flight.reply.opened;
+      const whole = wholeOf(chunks.map(({ data }) => data));
+      const generation = { text: saidIn(whole), generationInfo: { ...whole, optimizer: decision() } };
+      if (refusalOf(generation) === null) await this.entries.set(key, JSON.stringify(whole));
+    }
+    if (this.#flights.get(key) === flight) this.#flights.delete(key);
+  }
+
+  /** Adds what a hit saved. */
+  #credit(model: string, whole: WireChunk): void {
+    const { tally } = this.entries;
+    const { total_duration = 0, prompt_eval_count = 0, eval_count = 0 } = whole;
+    tally.timeSavedMs += total_duration / 1e6;
+    const { costOf, logger = silentLogger } = this.options;
+    try {
+      tally.costSaved += costOf?.({ model, inputTokens: prompt_eval_count, outputTokens: eval_count }) ?? 0;
+    } catch (error) {
+      logger.warn(`costOf of the cache failed: ${error instanceof Error ? error.name : "unknown"}.`);
+    }
+  }
+}
+
+/** Of a call that the model did not answer. */
+const HIT = { ...UNTOLD, cached: true, status: 200, reason: "the same call was answered before" } as const;
+
+function failure(error: unknown) {
+  const status = isAbort(error) ? 499 : failureOf(error).status;
+  return { ...UNTOLD, cached: true, status, errorCode: codeOfFailure(error) };
+}
+
+function replyOf({ stream }: WireRequest, chunks: AsyncIterable<EngineChunk>): AnsweredReply {
+  const type = stream === false ? "application/json; charset=utf-8" : "application/x-ndjson";
+  return { status: 200, headers: { "content-type": type }, decision: null, chunks };
+}
+
+async function* linesOf(chunks: readonly WireChunk[]): AsyncGenerator<EngineChunk> {
+  for (const chunk of chunks) yield lineOf(chunk);
+}
+
+function lineOf(data: WireChunk): EngineChunk {
+  return { raw: JSON.stringify(data), data };
+}
+
+/** Text or calls; "" of a reply that holds neither. */
+function saidIn({ message, response }: WireChunk): string {
+  return message?.content || response || message?.tool_calls?.map((call) => call.function.name).join() || "";
+}
