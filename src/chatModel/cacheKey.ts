@@ -1,6 +1,6 @@
 /** What a cached reply depends on. */
 import { createHash } from "node:crypto";
-import type { BaseMessage } from "@langchain/core/messages";
+import type { AIMessage, BaseMessage } from "@langchain/core/messages";
 
 /** Where and how fast a model runs changes no answer, so that cached replies survive another machine setup. */
 export const WITHOUT_INFLUENCE: ReadonlySet<string> = new Set([
@@ -38,22 +38,35 @@ export function cacheKey(parameters: Readonly<Record<string, unknown>>): string 
     .join(",");
 }
 
-/** What begins a message in the text that LangChain makes of several, and what else one can be mistaken for. */
-const ROLE_INSIDE = /\n(?:Human|AI|System|Tool): /;
+/** What a message's text can be mistaken for: the beginning of another one, or tool calls, whose ids keys leave out. */
+const MISTAKABLE = /\n(?:Human|AI|System|Tool): |"tool_call"/;
+/** Blocks whose ids are drawn anew for each reply. */
+const CALLS = new Set(["tool_call", "tool_use"]);
 
 /**
- * Hash of everything that can change an answer and that LangChain's text of the messages does not show; undefined
- * when there is nothing. Images are left out of that text, so two of them with one question would share an
- * answer; and a message with a line that begins like another message looks like two.
+ * Hash of messages that LangChain's text of them does not show as they are; undefined when it does. That text has
+ * no images, no borders between blocks and between messages, a name as if it were said, a foreign role as if it
+ * were one of Ollama's, and tool calls as if they were written. Ids of tool calls are left out.
  */
 export function unseenHash(messages: readonly BaseMessage[]): string | undefined {
-  const attachments = messages.flatMap(({ content }) =>
-    typeof content === "string" ? [] : content.filter((block) => block.type !== "text"),
-  );
-  const isAmbiguous = messages.some((message) => ROLE_INSIDE.test(message.text));
-  if (attachments.length === 0 && !isAmbiguous) return undefined;
-  const lengths = isAmbiguous ? messages.map((message) => [message.type, message.text.length]) : [];
-  return createHash("sha256")
-    .update(JSON.stringify([attachments, lengths]))
-    .digest("hex");
+  if (messages.every(isPlain)) return undefined;
+  const whole = messages.map((message) => [message.type, contentOf(message), callsOf(message)]);
+  return createHash("sha256").update(JSON.stringify(whole)).digest("hex");
+}
+
+function isPlain(message: BaseMessage): boolean {
+  const { content, name, type } = message;
+  if (name !== undefined || type === "generic" || callsOf(message).length > 0) return false;
+  const isText = typeof content === "string" || (content.length === 1 && content[0]?.type === "text");
+  return isText && !MISTAKABLE.test(message.text);
+}
+
+function contentOf({ content }: BaseMessage): unknown {
+  if (typeof content === "string") return content;
+  return content.map((block) => (CALLS.has(block.type) ? { ...block, id: undefined } : block));
+}
+
+function callsOf(message: BaseMessage): readonly unknown[] {
+  const { tool_calls = [] } = message as Partial<AIMessage>;
+  return tool_calls.map(({ name, args }) => [name, args]);
 }
