@@ -78,7 +78,7 @@ export function createServerApp(options: ServerAppOptions): Hono {
     );
   });
 
-  addOptimizationRoutes(app, context);
+  addOptimizationRoutes(app, context, watch.alerts);
   addReportRoutes(app, context, watch);
   addInvalidateRoute(app, context);
   addOpenAiRoutes(app, context);

@@ -1,7 +1,7 @@
 /** What the optimizer does and knows: decisions, models, templates, exact token counts, metrics, and all of it live. */
 import type { Context, Hono } from "hono";
 import { decisions } from "./decisionsRoute.js";
-import { eventStream } from "./eventStream.js";
+import { type AlertSource, eventStream } from "./eventStream.js";
 import { CallMetrics } from "./metrics/callMetrics.js";
 import { models } from "./modelsRoute.js";
 import { OPENAPI_DOCUMENT } from "./openapi/document.js";
@@ -12,12 +12,12 @@ import { tokenize } from "./tokenizeRoute.js";
 
 const PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8";
 
-export function addOptimizationRoutes(app: Hono, context: ServerContext): void {
+export function addOptimizationRoutes(app: Hono, context: ServerContext, alerts: AlertSource): void {
   const { activity, cache, store, bodyLimitBytes } = context;
   const metrics = new CallMetrics(activity, cache?.entries.tally);
   app.get("/metrics", () => new Response(metrics.text(), { headers: { "content-type": PROMETHEUS } }));
   app.get("/openapi.json", () => Response.json(OPENAPI_DOCUMENT));
-  app.get("/optimization/events", ({ env }) => eventStream(activity, stoppingOf(env)));
+  app.get("/optimization/events", ({ env }) => eventStream(activity, stoppingOf(env), alerts));
   app.get("/optimization/decisions", ({ req }) => decisions(store, queryOf(req.raw)));
   app.get("/optimization/models", () => models(context));
   app.get("/optimization/templates", ({ req }) => templates(store, queryOf(req.raw)));

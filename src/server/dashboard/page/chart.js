@@ -1,6 +1,6 @@
 /** A line chart over time, with its figures as text for those who do not see it. */
 import { h, setText } from "./dom.js";
-import { clock } from "./format.js";
+import { clock, dayOrHour } from "./format.js";
 import { table } from "./table.js";
 
 /**
@@ -24,9 +24,10 @@ const MOST_ROWS = 60;
  * @param {string} options.title what is shown, e.g. "Response time"
  * @param {readonly Line[]} options.lines
  * @param {(value: number | null) => string} options.format
+ * @param {boolean} [options.overDays] readings name the beginning of their time, and the axis names days
  * @returns {{ element: HTMLElement, show(readings: readonly Reading[]): void }}
  */
-export function chart({ title, lines, format }) {
+export function chart({ title, lines, format, overDays = false }) {
   const plot = h("div", { class: "plot", role: "img", "aria-label": title });
   const figures = lines.map(() => h("span", { class: "value" }));
   const legend = h(
@@ -37,7 +38,7 @@ export function chart({ title, lines, format }) {
   const asTable = table({
     caption: title,
     columns: [
-      { title: "Until", text: ({ at }) => clock(at) },
+      { title: overDays ? "From" : "Until", text: ({ at }) => clock(at) },
       ...lines.map(({ label }, index) => ({
         title: label,
         numeric: true,
@@ -63,7 +64,8 @@ export function chart({ title, lines, format }) {
 
   const draw = () => {
     drawn?.destroy();
-    drawn = new uPlot(optionsOf(lines, format, plot.clientWidth, readAt), dataOf(lines, readings), plot);
+    const options = optionsOf(lines, format, overDays, plot.clientWidth, readAt);
+    drawn = new uPlot(options, dataOf(lines, readings), plot);
   };
 
   const show = () => {
@@ -113,11 +115,12 @@ function dataOf(lines, readings) {
 /**
  * @param {readonly Line[]} lines
  * @param {(value: number | null) => string} format
+ * @param {boolean} overDays
  * @param {number} width
  * @param {(index: number | null | undefined) => void} onCursor
  * @returns {import("uplot").Options}
  */
-function optionsOf(lines, format, width, onCursor) {
+function optionsOf(lines, format, overDays, width, onCursor) {
   const styles = getComputedStyle(document.documentElement);
   /** @param {string} name */
   const color = (name) => styles.getPropertyValue(`--${name}`).trim();
@@ -135,7 +138,17 @@ function optionsOf(lines, format, width, onCursor) {
     cursor: { y: false, drag: { x: false, y: false } },
     scales: { y: { range: (_, __, most) => [0, (most || 1) * 1.1] } },
     axes: [
-      { ...axis, values: (_, times) => times.map((seconds) => clock(seconds * 1000)), space: 90, size: 30 },
+      {
+        ...axis,
+        values: (_, times) =>
+          times.map((seconds) =>
+            overDays
+              ? dayOrHour(seconds * 1000, ((times[1] ?? seconds) - (times[0] ?? seconds)) * 1000)
+              : clock(seconds * 1000),
+          ),
+        space: overDays ? 60 : 90,
+        size: 30,
+      },
       { ...axis, values: (_, values) => values.map((value) => format(value)), size: 76 },
     ],
     series: [

@@ -63,7 +63,54 @@ export function clock(time, now = Date.now()) {
   const date = new Date(time ?? Number.NaN);
   if (Number.isNaN(date.getTime())) return UNKNOWN;
   const isToday = date.toDateString() === new Date(now).toDateString();
-  return isToday ? CLOCK.format(date) : `${DAY.format(date)}, ${CLOCK.format(date)}`;
+  return isToday ? CLOCK.format(date) : `${day(time)},\u00a0${CLOCK.format(date)}`;
+}
+
+/** @param {string | number | null | undefined} time ISO 8601 or milliseconds */
+export function day(time) {
+  const date = new Date(time ?? Number.NaN);
+  // It stays on one line.
+  return Number.isNaN(date.getTime()) ? UNKNOWN : DAY.format(date).replace(" ", "\u00a0");
+}
+
+/**
+ * Below a chart: days, or hours with the day at midnight.
+ *
+ * @param {number} ms
+ * @param {number} stepMs to the next
+ */
+export function dayOrHour(ms, stepMs) {
+  const date = new Date(ms);
+  const isDay = stepMs >= 86_400_000 || (date.getHours() === 0 && date.getMinutes() === 0);
+  return isDay ? DAY.format(date) : CLOCK.format(date).slice(0, 5);
+}
+
+/**
+ * @param {Figure} amount
+ * @param {string} currency
+ */
+export function money(amount, currency) {
+  if (!isKnown(amount)) return UNKNOWN;
+  if (amount > 0 && amount < 0.0001) return `< 0.0001 ${currency}`;
+  const digits = Math.abs(amount) >= 1 || amount === 0 ? 2 : 4;
+  return `${amount.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits })} ${currency}`;
+}
+
+/**
+ * A name out of a program for people.
+ *
+ * @param {string} name e.g. slowDisk, max_size
+ */
+export function inWords(name) {
+  return name.replace(/_/g, " ").replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+}
+
+/**
+ * @param {number} number
+ * @param {string} one
+ */
+export function plural(number, one, many = `${one}s`) {
+  return `${count(number)} ${number === 1 ? one : many}`;
 }
 
 /** @param {number} value */

@@ -1,4 +1,5 @@
 /** Puts the page together: the connection, the panels, and when they are drawn. */
+import { alertLines } from "./alerts.js";
 import { byId, h, setText } from "./dom.js";
 import { clock, count } from "./format.js";
 import { LiveState } from "./liveState.js";
@@ -21,6 +22,8 @@ const SPANS = [
   { name: "15 minutes", spanMs: 900_000, stepMs: 15_000 },
   { name: "1 hour", spanMs: 3_600_000, stepMs: 60_000 },
 ];
+/** What reports reach over. */
+const DAYS = [1, 7, 30];
 
 const main = byId("main", HTMLElement);
 const connection = byId("connection", HTMLElement);
@@ -32,11 +35,12 @@ const loginError = byId("login-error", HTMLElement);
 const forget = byId("forget", HTMLButtonElement);
 const summary = byId("summary", HTMLElement);
 const span = byId("span", HTMLSelectElement);
+const days = byId("days", HTMLSelectElement);
 const pause = byId("pause", HTMLButtonElement);
 
 const live = new LiveState();
 /** @type {((view: View) => void)[]} */
-const shown = [];
+const shown = [alertLines(byId("alerts", HTMLElement))];
 let nextDrawAt = 0;
 let isDrawing = false;
 let summedAt = 0;
@@ -76,7 +80,13 @@ async function drawNow() {
 async function drawPanels() {
   const chosen = SPANS[span.selectedIndex] ?? SPANS[0];
   if (!chosen) return;
-  const view = { live, isLive: server.state.kind === "live", now: live.now(), span: chosen };
+  const view = {
+    live,
+    isLive: server.state.kind === "live",
+    now: live.now(),
+    span: chosen,
+    days: Number(days.value),
+  };
   for (const show of shown) {
     show(view);
     // A task for each: a click waits for one panel, not for all.
@@ -159,7 +169,12 @@ async function start() {
 }
 
 span.replaceChildren(...SPANS.map(({ name }) => h("option", {}, name)));
-span.addEventListener("change", drawPanels);
+days.replaceChildren(
+  ...DAYS.map((many) =>
+    h("option", { value: many, selected: many === 7 }, many === 1 ? "1 day" : `${many} days`),
+  ),
+);
+for (const field of [span, days]) field.addEventListener("change", drawPanels);
 // For reading: rows move on otherwise (WCAG 2.2.2).
 pause.addEventListener("click", () => {
   pause.ariaPressed = String(pause.ariaPressed !== "true");

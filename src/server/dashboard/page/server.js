@@ -57,9 +57,17 @@ export class Server {
    * @throws {Error} for all others, with the status in its text
    */
   async get(path) {
-    const reply = await this.#fetch(path, "application/json");
-    if (!reply.ok) throw new Error(`The server answered ${reply.status}`);
-    return reply.json();
+    return answerOf(await this.#fetch(path, "application/json"));
+  }
+
+  /**
+   * @param {string} path
+   * @param {unknown} body
+   * @returns {Promise<unknown>} the JSON of a good reply
+   * @throws {Error} for all others, with the status in its text and as its cause
+   */
+  async post(path, body) {
+    return answerOf(await this.#fetch(path, "application/json", undefined, JSON.stringify(body)));
   }
 
   /** Opens the stream, or opens it anew without waiting. */
@@ -134,14 +142,22 @@ export class Server {
    * @param {string} path
    * @param {string} accept
    * @param {AbortSignal} [signal]
+   * @param {string} [body] JSON; with it, it is a POST
    */
-  #fetch(path, accept, signal) {
+  #fetch(path, accept, signal, body) {
     const { fetch: send = fetch, token } = this.#options;
     const kept = token.get();
     /** @type {Record<string, string>} */
     const headers = { accept };
     if (kept !== null) headers.authorization = `Bearer ${kept}`;
-    return send(path, { headers, cache: "no-store", signal });
+    if (body !== undefined) headers["content-type"] = "application/json";
+    return send(path, {
+      method: body === undefined ? "GET" : "POST",
+      headers,
+      body,
+      cache: "no-store",
+      signal,
+    });
   }
 
   /** @param {ConnectionState} state */
@@ -149,4 +165,10 @@ export class Server {
     this.state = state;
     this.#options.onState(state);
   }
+}
+
+/** @param {Response} reply */
+async function answerOf(reply) {
+  if (!reply.ok) throw new Error(`The server answered ${reply.status}`, { cause: reply.status });
+  return reply.json();
 }

@@ -8,6 +8,7 @@ import { h, setText } from "./dom.js";
  * @property {(row: Row) => string} [text] written again when it changes
  * @property {(row: Row) => Node} [node] made once, with its row
  * @property {boolean} [numeric] figures: aligned to the right
+ * @property {boolean} [long] sentences: not squeezed where it is narrow
  */
 
 /**
@@ -38,10 +39,10 @@ export function table({ caption, columns, key, empty }) {
 
   /** @param {Row} row */
   const lineOf = (row) => {
-    const cells = columns.map(({ node, numeric }, index) =>
+    const cells = columns.map(({ node, numeric, long }, index) =>
       h(
         index === 0 ? "th" : "td",
-        { scope: index === 0 && "row", class: numeric && "figure" },
+        { scope: index === 0 && "row", class: (numeric && "figure") || (long && "long") },
         node?.(row) ?? null,
       ),
     );

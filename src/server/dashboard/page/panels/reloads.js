@@ -28,7 +28,7 @@ export default {
         { title: "Model", text: ({ model }) => model },
         { title: "New window", numeric: true, text: ({ numCtx }) => count(numCtx) },
         { title: "Took", numeric: true, text: ({ loadMs }) => duration(loadMs) },
-        { title: "Why", text: ({ reason }) => reason ?? "" },
+        { title: "Why", long: true, text: ({ reason }) => reason ?? "" },
       ],
       key: ({ id }) => id,
       empty: "No model was reloaded.",
