@@ -2,6 +2,7 @@
 import { AIMessage, type BaseMessage, HumanMessage, ToolMessage } from "@langchain/core/messages";
 import { OptimizerError } from "../errors.js";
 import { textOf } from "./text.js";
+import { inCallOrder } from "./toolResults.js";
 
 type Block = Readonly<Record<string, unknown>> & { readonly type: string };
 
@@ -11,11 +12,13 @@ type Block = Readonly<Record<string, unknown>> & { readonly type: string };
  * - Standard `image` blocks (it throws) become `image_url`.
  * - Replies in content blocks, as LangGraph's v3 streams keep them, become text: it drops their tool calls.
  * - Tool results in text blocks, as MCP tools give them, become text (it throws).
+ * - Tool results come in the order of their calls.
  *
  * @throws OptimizerError `REQUEST_INVALID` for content that Ollama cannot take
  */
 export function convertible(messages: BaseMessage[]): BaseMessage[] {
-  return messages.some((message) => typeof message.content !== "string") ? messages.map(rewrite) : messages;
+  const ordered = inCallOrder(messages);
+  return ordered.some((message) => typeof message.content !== "string") ? ordered.map(rewrite) : ordered;
 }
 
 /** What is not rewritten into the result does not reach Ollama either. */
@@ -31,8 +34,8 @@ function rewrite(message: BaseMessage): BaseMessage {
     case "tool": {
       const other = blocks.find((block) => block.type !== "text");
       if (other) throw unsupported(other.type, "a tool result");
-      const { tool_call_id } = message as ToolMessage;
-      return new ToolMessage({ tool_call_id, content: textOf(message.content) });
+      const { tool_call_id, name } = message as ToolMessage;
+      return new ToolMessage({ tool_call_id, name, content: textOf(message.content) });
     }
     case "human":
     case "generic":

@@ -47,6 +47,7 @@ import {
 import { trimToFit } from "./overflow.js";
 import { type Lines, linesOf, perCallClient } from "./perCallClient.js";
 import { textOf } from "./text.js";
+import { withToolNames } from "./toolResults.js";
 import { TypedChatOllama } from "./typedChatOllama.js";
 import { VERSION } from "./version.js";
 
@@ -422,9 +423,10 @@ export class OptimizedChatOllama extends TypedChatOllama {
   private async send(
     call: Call,
     path: "/api/chat" | "/api/generate",
-    body: WireRequest,
+    request: WireRequest,
   ): Promise<EngineReply> {
     const { options, command, run, messages } = call;
+    const body = { ...request, messages: withToolNames(request.messages ?? [], messages) };
     try {
       return await this.sender.send(path, body, options, command, run);
     } catch (error) {
@@ -445,8 +447,9 @@ export class OptimizedChatOllama extends TypedChatOllama {
   /** The request that `ChatOllama` would send; nothing is sent. */
   private async requestOf(messages: BaseMessage[], options: ParsedOptions): Promise<WireRequest> {
     let request: WireRequest | undefined;
+    const converted = convertible(messages);
     const answer = async (_path: string, body: WireRequest): Promise<Lines> => {
-      request = body;
+      request = { ...body, messages: withToolNames(body.messages ?? [], converted) };
       return [];
     };
     const view = Object.create(this, {
@@ -454,7 +457,7 @@ export class OptimizedChatOllama extends TypedChatOllama {
       checkOrPullModel: { value: false },
     }) as this;
     const stream = ChatOllama.prototype._streamResponseChunks;
-    for await (const _ of stream.call(view, convertible(messages), options)) {
+    for await (const _ of stream.call(view, converted, options)) {
       // Only its request is wanted.
     }
     return request!;
