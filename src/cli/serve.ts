@@ -4,6 +4,7 @@ import { Engine } from "../engine/engine.js";
 import { createServerApp, listen } from "../server/index.js";
 import { storeOf } from "../storage/storeOf.js";
 import { EXIT, type Surroundings } from "./command.js";
+import { type OpenedCache, openCache } from "./openCache.js";
 import { type ServeOptions, type ServeSettings, serveOptions } from "./serveOptions.js";
 
 export const SERVE_USAGE = `serve [options]
@@ -18,6 +19,12 @@ Ollama's API at http://127.0.0.1:11435, with the window of each call decided. Po
   --body-limit N      MiB, default 32                                      (OPTIMIZER_BODY_LIMIT)
   --max-waiting N     calls that may wait for one model, default 512       (OPTIMIZER_MAX_WAITING)
   --max-wait N        seconds that a call may wait, default 300            (OPTIMIZER_MAX_WAIT)
+  --cache PLACE       gives equal calls one reply: memory, folder (of the
+                      store), redis://... or postgres://...                (OPTIMIZER_CACHE)
+  --cache-ttl N       seconds, learned or forever, default 3600            (OPTIMIZER_CACHE_TTL)
+  --cache-entries N   replies at most, default 1000                        (OPTIMIZER_CACHE_ENTRIES)
+  --cache-size N      MiB at most, default 64                              (OPTIMIZER_CACHE_SIZE)
+  --cache-sampled     at a temperature above 0 too                         (OPTIMIZER_CACHE_SAMPLED)
   --override          decide the window even where a client sets one       (OPTIMIZER_OVERRIDE)
   --cut               let Ollama cut a prompt that fits no window          (OPTIMIZER_CUT)
   --allow-admin       let routes through that change models or accounts    (OPTIMIZER_ALLOW_ADMIN)
@@ -51,7 +58,9 @@ async function run(settings: ServeSettings, { out, err, signal }: Surroundings):
   const store = storeOf(options.store, logger);
   const tokenizerFolder = isAbsolute(store.location) ? store.location : null;
   const engine = new Engine({ store, logger, tokenizerFolder });
+  let cache: OpenedCache | null = null;
   try {
+    cache = await openCache(options, store.location);
     const app = createServerApp({
       upstream: options.upstream,
       store,
@@ -64,6 +73,7 @@ async function run(settings: ServeSettings, { out, err, signal }: Surroundings):
       maxWaitMs: options.maxWait * 1_000,
       override: options.override,
       onOverflow: options.cut ? "cut" : "error",
+      cache: cache?.options,
       logger,
     });
     const { address, port, insecure } = options;
@@ -78,6 +88,7 @@ async function run(settings: ServeSettings, { out, err, signal }: Surroundings):
     await listener.close();
   } finally {
     await engine.close();
+    await cache?.close();
     await store.close();
   }
 }
@@ -93,6 +104,11 @@ function described({ options, sources, token }: ServeSettings, store: string): s
     bodyLimit: `${options.bodyLimit} MiB`,
     maxWaiting: `${options.maxWaiting} calls for each model`,
     maxWait: `${options.maxWait} s`,
+    cache: withoutCredentials(options.cache),
+    cacheTtl: typeof options.cacheTtl === "number" ? `${options.cacheTtl} s` : options.cacheTtl,
+    cacheEntries: `${options.cacheEntries} replies`,
+    cacheSize: `${options.cacheSize} MiB`,
+    cacheSampled: `replies at a temperature above 0 are ${options.cacheSampled ? "kept" : "not kept"}`,
     override: options.override ? "a client's own window is decided anew" : "a client's own window wins",
     cut: options.cut ? "a prompt that fits no window is cut" : "a prompt that fits no window is refused",
     allowAdmin: `routes that change models are ${options.allowAdmin ? "allowed" : "refused"}`,
@@ -102,6 +118,11 @@ function described({ options, sources, token }: ServeSettings, store: string): s
     ([key, value]) => `  ${key}: ${value} (${sources[key as keyof ServeOptions]})\n`,
   );
   return `${rows.join("")}  token: ${token === undefined ? "none" : "required (OPTIMIZER_TOKEN)"}\n`;
+}
+
+/** Of an address, what is not a secret: a query may hold a password too. */
+function withoutCredentials(place: string): string {
+  return place.replace(/\/\/.*@/, "//").replace(/\?.*/, "");
 }
 
 function authorization(token: string | undefined): Record<string, string> {

@@ -20,6 +20,15 @@ export interface ServeOptions {
   readonly maxWaiting: number;
   /** Seconds. */
   readonly maxWait: number;
+  /** Where replies are kept: "off", "memory", "folder" (of the store), or the address of a Redis or PostgreSQL. */
+  readonly cache: string;
+  /** Seconds. */
+  readonly cacheTtl: number | "learned" | "forever";
+  readonly cacheEntries: number;
+  /** MiB. */
+  readonly cacheSize: number;
+  /** Replies at a temperature above 0 too. */
+  readonly cacheSampled: boolean;
   readonly override: boolean;
   readonly cut: boolean;
   readonly allowAdmin: boolean;
@@ -63,6 +72,11 @@ const OPTIONS: { readonly [K in keyof ServeOptions]: Option<ServeOptions[K]> } =
   bodyLimit: wholeNumber("OPTIMIZER_BODY_LIMIT", 32, 1, 4_096),
   maxWaiting: wholeNumber("OPTIMIZER_MAX_WAITING", 512, 0, 1_000_000),
   maxWait: wholeNumber("OPTIMIZER_MAX_WAIT", 300, 1, 86_400),
+  cache: { ...text("OPTIMIZER_CACHE", "off"), read: asPlace },
+  cacheTtl: timeToLive("OPTIMIZER_CACHE_TTL"),
+  cacheEntries: wholeNumber("OPTIMIZER_CACHE_ENTRIES", 1_000, 1, 10_000_000),
+  cacheSize: wholeNumber("OPTIMIZER_CACHE_SIZE", 64, 1, 1_048_576),
+  cacheSampled: yesOrNo("OPTIMIZER_CACHE_SAMPLED"),
   override: yesOrNo("OPTIMIZER_OVERRIDE"),
   cut: yesOrNo("OPTIMIZER_CUT"),
   allowAdmin: yesOrNo("OPTIMIZER_ALLOW_ADMIN"),
@@ -176,6 +190,27 @@ function yesOrNo(environment: string): Option<boolean> {
     return known;
   };
   return { environment, otherwise: false, type: "boolean", read };
+}
+
+const PLACES = ["off", "memory", "folder"];
+
+function asPlace(value: unknown): string {
+  const place = asText(value);
+  if (PLACES.includes(place) || /^(rediss?|postgres(ql)?):\/\//.test(place)) return place;
+  throw new Wanted("memory, folder, redis://..., postgres://... or off");
+}
+
+function timeToLive(environment: string): Option<ServeOptions["cacheTtl"]> {
+  const seconds = wholeNumber(environment, 3_600, 1, 315_360_000);
+  const read = (value: unknown): ServeOptions["cacheTtl"] => {
+    if (value === "learned" || value === "forever") return value;
+    try {
+      return seconds.read(value);
+    } catch {
+      throw new Wanted("whole seconds above 0, learned or forever");
+    }
+  };
+  return { ...seconds, read };
 }
 
 function asText(value: unknown): string {

@@ -1,9 +1,5 @@
 /** The store that a command reads or changes: a folder, or a server that machines share. */
 import { existsSync } from "node:fs";
-import { createRequire } from "node:module";
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
-import { OptimizerError } from "../errors.js";
 import type { Logger } from "../logger.js";
 import { memoryStore } from "../storage/memory.js";
 import { postgresStore } from "../storage/postgres/postgresStore.js";
@@ -11,6 +7,7 @@ import { redisStore } from "../storage/redis/redisStore.js";
 import type { OptimizerStore } from "../storage/store.js";
 import type { Surroundings } from "./command.js";
 import { openStore, storeFolder } from "./openStore.js";
+import { postgresClient, redisClient } from "./serverClients.js";
 import { status } from "./status.js";
 
 /** Flags that say which store, as `readFlags` takes them. */
@@ -99,96 +96,12 @@ async function reached(opened: Opened): Promise<Opened> {
   }
 }
 
-/** The slices of the clients that are needed to begin and end. */
-interface Ioredis {
-  readonly Redis: new (
-    url: string,
-    options: { readonly maxRetriesPerRequest: number },
-  ) => {
-    call(command: string, ...words: string[]): Promise<unknown>;
-    on(event: "error", listener: (error: Error) => void): unknown;
-    disconnect(): void;
-  };
-}
-interface NodeRedis {
-  createClient(options: { readonly url: string }): {
-    connect(): Promise<unknown>;
-    sendCommand(words: string[]): Promise<unknown>;
-    on(event: "error", listener: (error: Error) => void): unknown;
-    destroy(): void;
-  };
-}
-interface Pg {
-  readonly default: {
-    readonly Pool: new (options: {
-      readonly connectionString: string;
-    }) => {
-      query(text: string, values?: unknown[]): Promise<{ readonly rows: readonly unknown[] }>;
-      on(event: "error", listener: (error: Error) => void): unknown;
-      end(): Promise<void>;
-    };
-  };
-}
-interface PostgresJs {
-  default(
-    url: string,
-    options: { readonly onnotice: () => void },
-  ): {
-    unsafe(text: string, values?: (string | number | null)[]): PromiseLike<readonly unknown[]>;
-    end(): Promise<void>;
-  };
-}
-
-const IGNORED = (): void => {};
-
 async function openRedis(url: string, prefix: string | undefined, logger: Logger): Promise<Opened> {
-  const { name, module } = await client(["ioredis", "redis"]);
-  if (name === "ioredis") {
-    const redis = new (module as Ioredis).Redis(url, { maxRetriesPerRequest: 2 });
-    // The store tells of a server out of reach; without a listener the client prints it as well.
-    redis.on("error", IGNORED);
-    return { store: redisStore(redis, { prefix, logger }), end: async () => redis.disconnect() };
-  }
-  const redis = (module as NodeRedis).createClient({ url });
-  redis.on("error", IGNORED);
-  void redis.connect().catch(IGNORED);
-  return { store: redisStore(redis, { prefix, logger }), end: async () => redis.destroy() };
+  const { client, end } = await redisClient(url);
+  return { store: redisStore(client, { prefix, logger }), end };
 }
 
 async function openPostgres(url: string, prefix: string | undefined, logger: Logger): Promise<Opened> {
-  const { name, module } = await client(["pg", "postgres"]);
-  if (name === "pg") {
-    const pool = new (module as Pg).default.Pool({ connectionString: url });
-    pool.on("error", IGNORED);
-    return { store: postgresStore(pool, { prefix, logger }), end: () => pool.end() };
-  }
-  const sql = (module as PostgresJs).default(url, { onnotice: IGNORED });
-  return { store: postgresStore(sql, { prefix, logger }), end: () => sql.end() };
-}
-
-/**
- * The first of these packages that is installed: beside the project that the command is run in, or beside this package.
- *
- * @throws OptimizerError `CLIENT_MISSING`
- */
-export async function client(
-  names: readonly string[],
-  bases: readonly string[] = [pathToFileURL(join(process.cwd(), "package.json")).href, import.meta.url],
-): Promise<{ readonly name: string; readonly module: unknown }> {
-  for (const name of names) {
-    for (const base of bases) {
-      let path: string;
-      try {
-        path = createRequire(base).resolve(name);
-      } catch {
-        continue;
-      }
-      return { name, module: await import(pathToFileURL(path).href) };
-    }
-  }
-  throw new OptimizerError({
-    code: "CLIENT_MISSING",
-    message: `A store on this server needs the package ${names.join(" or ")}, and none is installed`,
-    remedy: `Run \`npm install ${names[0]}\` in this folder and try again.`,
-  });
+  const { client, end } = await postgresClient(url);
+  return { store: postgresStore(client, { prefix, logger }), end };
 }

@@ -136,7 +136,7 @@ test("control characters in a name never reach the terminal", async () => {
 });
 
 test("without its client a server's store is refused with the command that installs it", async () => {
-  const { client } = await import("../../src/cli/storeAt.js");
+  const { client } = await import("../../src/cli/serverClients.js");
   await expect(client(["no-such-client", "nor-this"])).rejects.toThrow(
     /needs the package no-such-client or nor-this.*npm install no-such-client/,
   );

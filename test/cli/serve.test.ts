@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Ollama } from "ollama";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { serve } from "../../src/cli/serve.js";
 import { serveOptions } from "../../src/cli/serveOptions.js";
-import { startOllamaServer } from "../../src/testing/index.js";
+import { type OllamaServer, startOllamaServer } from "../../src/testing/index.js";
 
 const optionsFile = (content: unknown) => {
   const path = join(mkdtempSync(join(tmpdir(), "serve-")), "options.json");
@@ -121,4 +121,89 @@ test("it serves, tells its options but no secrets, and ends when told to", async
   await expect(client.list()).rejects.toThrow();
   rmSync(folder, { recursive: true });
   rmSync(`${folder}-other`, { recursive: true, force: true });
+});
+
+describe("the cache of replies", () => {
+  test("is off unless a place is named, by flag, variable or file", () => {
+    const read = (args: string[], environment = {}) => serveOptions(args, environment).options;
+    expect(read([])).toMatchObject({ cache: "off", cacheTtl: 3600, cacheEntries: 1000, cacheSize: 64 });
+    const flags = ["--cache", "memory", "--cache-ttl", "60", "--cache-entries", "5", "--cache-sampled"];
+    expect(read(flags)).toMatchObject({ cache: "memory", cacheTtl: 60, cacheEntries: 5, cacheSampled: true });
+    const environment = { OPTIMIZER_CACHE: "redis://a:1", OPTIMIZER_CACHE_TTL: "learned" };
+    expect(read([], environment)).toMatchObject({ cache: "redis://a:1", cacheTtl: "learned" });
+    const file = ["--config", optionsFile({ cache: "folder", cacheTtl: "forever", cacheSize: 8 })];
+    expect(read(file)).toMatchObject({ cache: "folder", cacheTtl: "forever", cacheSize: 8 });
+    expect(read([...file, "--cache", "off"]).cache).toBe("off");
+  });
+
+  test("is refused where it cannot be meant", () => {
+    for (const args of [
+      ["--cache", "disk"],
+      ["--cache", "http://a"],
+      ["--cache-ttl", "0"],
+      ["--cache-ttl", "soon"],
+      ["--cache-entries", "0"],
+      ["--cache-size", "x"],
+    ]) {
+      expect(() => serveOptions(args, {}), args.join(" ")).toThrow(/Give /);
+    }
+  });
+
+  /** Starts the command, asks twice what the model is asked once, and stops it. */
+  async function twice(ollama: OllamaServer, cache: string, folder: string) {
+    const before = ollama.requests.length;
+    const stop = new AbortController();
+    let printed = "";
+    const out = {
+      write: (text: string) => {
+        printed += text;
+      },
+    };
+    const ended = serve(["--port", "0", "--store", folder, "--cache", cache], {
+      environment: { OLLAMA_HOST: ollama.origin },
+      out,
+      err: out,
+      signal: stop.signal,
+    });
+    await expect.poll(() => printed).toContain("token: none");
+    const host = /at (http:\S+)/.exec(printed)![1]!;
+    const client = new Ollama({ host });
+    const messages = [{ role: "user", content: "hello" }];
+    for (let times = 0; times < 2; times++) {
+      const reply = await client.chat({ model: "tiny", messages, options: { temperature: 0 } });
+      expect(reply.message.content).toBe("ok");
+    }
+    const told = await (await fetch(`${host}/optimization/cache-stats`)).json();
+    stop.abort();
+    expect(await ended).toBe(0);
+    const chats = ollama.requests.slice(before).filter(({ path }) => path === "/api/chat");
+    return { printed, told, asked: chats.length };
+  }
+
+  test("answers the same call once more, and says where it lies", async () => {
+    await using ollama = await startOllamaServer({ models: [{ name: "tiny" }] });
+    const folder = mkdtempSync(join(tmpdir(), "serve-"));
+    for (const [cache, asked] of [
+      ["memory", 1],
+      ["folder", 1],
+      // A store's folder keeps it beyond the process.
+      ["folder", 0],
+    ] as const) {
+      const seen = await twice(ollama, cache, folder);
+      expect(seen.asked).toBe(asked);
+      expect(seen.printed).toMatch(new RegExp(`cache: ${cache} \\(--cache\\)`));
+      expect(seen.told).toMatchObject({ enabled: true, cache: { hits: 2 - asked, misses: asked } });
+    }
+    rmSync(folder, { recursive: true });
+  });
+
+  test("that is away fails no call, and its credentials are not printed", async () => {
+    await using ollama = await startOllamaServer({ models: [{ name: "tiny" }] });
+    const folder = mkdtempSync(join(tmpdir(), "serve-"));
+    const { printed } = await twice(ollama, "redis://me:secret@127.0.0.1:1/0?x=secret", folder);
+    expect(printed).toContain("cache: redis://127.0.0.1:1/0 (--cache)");
+    expect(printed).toMatch(/is not used for now/);
+    expect(printed).not.toContain("secret");
+    rmSync(folder, { recursive: true });
+  });
 });
