@@ -50,3 +50,19 @@ export async function open(
   await page.locator('#connection[data-state="live"], #connection[data-state="locked"]').waitFor();
   return { page, errors, foreign, dialogs, [Symbol.asyncDispose]: () => context.close() };
 }
+
+const REPORTS = ["report", "calls-by-model", "anomalies", "caches", "costs"];
+
+/** Goes down to each panel that is read when it is in sight, and waits until it is. */
+export async function readReports(page: Page): Promise<void> {
+  for (const name of REPORTS) {
+    const panel = page.locator(`#panel-${name}`);
+    const content = panel.locator("> div > div").first();
+    for (let tries = 0; !(await content.isVisible()); tries++) {
+      if (tries > 150) throw new Error(`${name} was not read: ${await panel.textContent()}`);
+      // Again: what is above it may have grown.
+      await panel.scrollIntoViewIfNeeded();
+      await page.waitForTimeout(100);
+    }
+  }
+}

@@ -1,3 +1,4 @@
+import type { Anomaly } from "../../../src/analysis/types.js";
 import type { FinishedCall, RunningCall, TrackedCall } from "../../../src/server/activity.js";
 
 type Outcome = Parameters<TrackedCall["end"]>[0];
@@ -40,4 +41,23 @@ export function outcome(facts: Partial<Outcome> = {}): Outcome {
 
 export function finishedCall(facts: Partial<FinishedCall> = {}): FinishedCall {
   return { ...runningCall(), ...outcome(), durationMs: 100, ...facts };
+}
+
+export function anomaly(key: string, text = `${key} is slow`): Anomaly {
+  return {
+    key,
+    kind: "spike",
+    metric: "responseMs",
+    group: null,
+    at: "2026-11-21T11:00:00.000Z",
+    noticedAt: "2026-11-21T11:00:01.000Z",
+    requestId: null,
+    expected: 100,
+    found: 900,
+    ratio: 9,
+    direction: "worse",
+    score: 12,
+    cause: "queue",
+    text,
+  };
 }

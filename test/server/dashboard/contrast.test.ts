@@ -43,6 +43,8 @@ test.each([":root", ':root[data-theme="dark"]'])(
     for (const name of ["edge", "first", "second", "third"]) {
       expect(contrast(colors[name]!, card!), name).toBeGreaterThanOrEqual(3);
     }
+    // How far the score's bar is filled.
+    expect(contrast(colors.first!, colors.line!)).toBeGreaterThanOrEqual(3);
     expect(contrast(colors["on-accent"]!, colors.accent!)).toBeGreaterThanOrEqual(4.5);
   },
 );

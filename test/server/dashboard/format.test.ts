@@ -1,5 +1,17 @@
 import { expect, test } from "vitest";
-import { bytes, clock, count, duration, percent, tokens } from "../../../src/server/dashboard/page/format.js";
+import {
+  bytes,
+  clock,
+  count,
+  day,
+  dayOrHour,
+  duration,
+  inWords,
+  money,
+  percent,
+  plural,
+  tokens,
+} from "../../../src/server/dashboard/page/format.js";
 
 test("durations have three digits and a unit that fits", () => {
   expect([0, 0.4213, 12.34, 312.4, 999.4].map(duration)).toEqual([
@@ -38,5 +50,35 @@ test("a time of another day has its date", () => {
   const noon = new Date(2026, 4, 3, 12, 0, 7).getTime();
 
   expect(clock(noon, noon + 1_000)).toBe("12:00:07");
-  expect(clock(noon, noon + 86_400_000)).toBe("3 May, 12:00:07");
+  expect(clock(noon, noon + 86_400_000)).toBe("3\u00a0May,\u00a012:00:07");
+});
+
+test("below a chart there are days where marks are days apart, else hours with the day at midnight", () => {
+  const midnight = new Date(2026, 4, 3).getTime();
+  const hour = 3_600_000;
+
+  expect(dayOrHour(midnight + 6 * hour, 24 * hour)).toBe("3 May");
+  expect(dayOrHour(midnight + 6 * hour, 6 * hour)).toBe("06:00");
+  expect(dayOrHour(midnight, 6 * hour)).toBe("3 May");
+  expect(day("no day")).toBe("–");
+});
+
+test("money has as many digits as tell something", () => {
+  expect([0, 1_234.5, 0.0288, 0.00002, -2].map((amount) => money(amount, "EUR"))).toEqual([
+    "0.00 EUR",
+    "1,234.50 EUR",
+    "0.0288 EUR",
+    "< 0.0001 EUR",
+    "-2.00 EUR",
+  ]);
+  expect(money(null, "EUR")).toBe("–");
+});
+
+test("names out of a program become words, and nouns follow their number", () => {
+  expect(["slowDisk", "max_size", "queue"].map(inWords)).toEqual(["slow disk", "max size", "queue"]);
+  expect([plural(1, "step"), plural(1_200, "call"), plural(2, "anomaly", "anomalies")]).toEqual([
+    "1 step",
+    "1,200 calls",
+    "2 anomalies",
+  ]);
 });

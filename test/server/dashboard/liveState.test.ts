@@ -1,7 +1,8 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import type { Anomaly } from "../../../src/analysis/types.js";
 import { Activity } from "../../../src/server/activity.js";
 import { LiveState } from "../../../src/server/dashboard/page/liveState.js";
-import { finishedCall, outcome, runningCall } from "./calls.js";
+import { anomaly, finishedCall, outcome, runningCall } from "./calls.js";
 
 const snapshot = (facts = {}) => ({
   type: "snapshot" as const,
@@ -9,6 +10,7 @@ const snapshot = (facts = {}) => ({
   running: [],
   recent: [],
   queue: { waiting: 0, limit: 8 },
+  alerts: [],
   ...facts,
 });
 
@@ -71,4 +73,52 @@ test("an event of a later version is left out", () => {
   live.apply({ type: "unheard-of" } as never);
 
   expect(live.ended()).toEqual([]);
+});
+
+describe("alerts", () => {
+  const told = (type: "raised" | "recovered", found: Anomaly, at = "2026-11-21T12:00:00.000Z") => ({
+    type: "alert" as const,
+    alert: { type, at, anomaly: found, repeats: 0 },
+  });
+
+  test("are there once, however often they are told", () => {
+    const live = new LiveState();
+    live.apply(snapshot({ alerts: [anomaly("a")] }));
+    live.apply(told("raised", anomaly("a", "told otherwise")));
+    live.apply(snapshot({ alerts: [anomaly("a", "and otherwise again")] }));
+
+    expect([...live.alerts.values()]).toEqual([
+      { key: "a", text: "a is slow", since: anomaly("a").noticedAt, overAt: null },
+    ]);
+  });
+
+  test("are over when that is told, or when a later snapshot has them no more", () => {
+    const live = new LiveState();
+    live.apply(told("raised", anomaly("a")));
+    live.apply(told("raised", anomaly("b")));
+    live.apply(told("recovered", anomaly("a"), "2026-11-21T13:00:00.000Z"));
+    live.apply(told("recovered", anomaly("a"), "2026-11-21T14:00:00.000Z"));
+    live.apply(snapshot({ at: "2026-11-21T15:00:00.000Z" }));
+
+    expect([...live.alerts.values()].map(({ key, overAt }) => [key, overAt])).toEqual([
+      ["a", "2026-11-21T13:00:00.000Z"],
+      ["b", "2026-11-21T15:00:00.000Z"],
+    ]);
+  });
+
+  test("that come back are new, and the newest fifty are kept", () => {
+    const live = new LiveState();
+    for (let index = 0; index < 60; index++) live.apply(told("raised", anomaly(`${index}`)));
+    live.apply(told("recovered", anomaly("30")));
+    live.apply(told("raised", anomaly("30"), "2026-11-21T16:00:00.000Z"));
+    live.apply(told("recovered", anomaly("nobody was told of")));
+
+    expect(live.alerts.size).toBe(50);
+    expect([...live.alerts.values()].at(-1)).toMatchObject({
+      key: "30",
+      since: "2026-11-21T16:00:00.000Z",
+      overAt: null,
+    });
+    expect(live.alerts.has("9")).toBe(false);
+  });
 });

@@ -20,7 +20,20 @@ beforeAll(async () => {
 });
 afterAll(() => browser?.close());
 
-const PANELS = ["Live requests", "Latency", "Models", "Tokens", "Reloads", "Templates", "Decisions"];
+const PANELS = [
+  "Live requests",
+  "Latency",
+  "Models",
+  "Tokens",
+  "Reloads",
+  "Templates",
+  "Decisions",
+  "Report",
+  "Calls by model",
+  "Anomalies",
+  "Caches",
+  "Costs",
+];
 
 /** The text of a figure by its name. */
 const tile = (page: Page, panel: string, name: string) =>

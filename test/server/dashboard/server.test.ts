@@ -1,5 +1,6 @@
 import { createServer, type Server as HttpServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
 import { afterEach, expect, test, vi } from "vitest";
 import { Server, waitMs } from "../../../src/server/dashboard/page/server.js";
 
@@ -116,4 +117,23 @@ test("a question has the token, and an answer that is none is an error", async (
 
   expect(await page.get("/good")).toEqual({ token: "Bearer right" });
   await expect(page.get("/bad")).rejects.toThrow("The server answered 500");
+});
+
+test("what it posts is JSON with the token, and a refusal tells its status", async () => {
+  const seen: unknown[] = [];
+  const { page } = await connected(
+    async (request, reply) => {
+      if (request.method !== "POST") return void reply.writeHead(503).end();
+      const { authorization, "content-type": type } = request.headers;
+      seen.push([request.url, authorization, type, await text(request)]);
+      reply.writeHead(seen.length > 1 ? 403 : 200).end('{"count": 1}');
+    },
+    { token: "right" },
+  );
+
+  expect(await page.post("/optimization/auto-optimize", { dry_run: true })).toEqual({ count: 1 });
+  expect(seen).toEqual([
+    ["/optimization/auto-optimize", "Bearer right", "application/json", '{"dry_run":true}'],
+  ]);
+  await expect(page.post("/optimization/auto-optimize", {})).rejects.toMatchObject({ cause: 403 });
 });
