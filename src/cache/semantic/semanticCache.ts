@@ -81,9 +81,9 @@ interface Pending {
 /**
  * Gives the reply of a question that was asked in other words. It serves nothing until feedback shows that at most
  * `wrongHits` of what it would serve is wrong, and then only above the learned threshold. Questions that differ in
- * numbers, units, dates, negations, names, opposites or the kind of answer, or of which each has a word that the other
- * lacks, never hit. System prompt, earlier
- * turns, model, its options and the tenant must be equal. A hit says how alike it was and to which question the
+ * numbers, units, signs, dates, negations, names, opposites, in who does what or the kind of answer, or of which each
+ * has a word that the other lacks, never hit, as far as its lists of English words go. System prompt, earlier turns,
+ * model, its options and the tenant must be equal. A hit says how alike it was and to which question the
  * reply was given: `response_metadata.cache`.
  *
  * It keeps the questions' text, for comparison. Its guards know English.
@@ -373,11 +373,13 @@ const DIFFERENCES: Readonly<Record<Difference, string>> = {
   script: "it is not written in Latin letters",
   numbers: "numbers differ",
   units: "units differ",
+  signs: "signs differ",
   dates: "dates differ",
   negation: "one of them negates",
   opposites: "they name opposites",
   names: "names differ",
   words: "each has a word that the other lacks",
+  roles: "the same words have other parts in them",
   "kind of answer": "they want another kind of answer",
 };
 

@@ -27,7 +27,7 @@ print sort run add remove delete set open close start stop price monthly weekly 
 /** Words that turn what is said into its contrary. German, French, Spanish, Italian and Dutch beside English. */
 export const NEGATIONS: ReadonlySet<string> = list(`
 not no never none nothing nobody nowhere neither nor without except excluding unless instead outside hardly rarely
-lacking nicht kein keine keinen nie ohne pas jamais sans nunca sin sem senza mai niet geen zonder`);
+lacking barely scarcely seldom avoid avoids avoiding avoided refuse refuses refused refusing against nicht kein keine keinen nie ohne pas jamais sans nunca sin sem senza mai niet geen zonder`);
 
 /** Pairs of opposites; a word may stand in several. */
 export const OPPOSITES: readonly (readonly [string, string])[] = `

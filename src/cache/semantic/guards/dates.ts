@@ -22,7 +22,8 @@ const NAMED: readonly (readonly [RegExp, string])[] = [
     "afternoon",
     "evening",
   ].map(named),
-  ...["spring", "summer", "autumn", "winter", "christmas", "easter", "now"].map(named),
+  ...["spring", "summer", "autumn", "winter", "christmas", "easter", "now", "ago"].map(named),
+  ...["previous|former", "upcoming"].map(named),
   // "may" and "march" are verbs as well.
   [
     /\b(?:\d{1,2}(?:st|nd|rd|th)?\s+(?:of\s+)?(?:may|march)|(?:may|march)\s+\d|(?:in|since|until|of)\s+(?:may|march))\b/giu,
@@ -44,4 +45,17 @@ export function datesIn(text: string): readonly string[] {
   return NAMED.flatMap(([pattern, name]) =>
     [...text.matchAll(pattern)].map(([found]) => name || found.toLowerCase().replace(/\s+/g, " ")),
   );
+}
+
+const FUTURE = /\b(?:will|shall|won't|going to|gonna)\b/iu;
+const PAST = /\b(?:did|was|were|had|didn't|wasn't|weren't)\b/iu;
+
+/**
+ * Whether neither text asks of the future what the other one asks of the past.
+ *
+ * @example hasSameTense("Did it rain?", "Will it rain?") // false
+ */
+export function hasSameTense(a: string, b: string): boolean {
+  const tense = (text: string) => Number(FUTURE.test(text)) - Number(PAST.test(text));
+  return tense(a) * tense(b) !== -1;
 }

@@ -81,6 +81,9 @@ export function quantitiesIn(text: string): Quantities {
     if (isAlone) units.add(unit);
     let value = numberOf(token);
     if (value === undefined) continue;
+    // "1.2.3" is no number and compared as it stands.
+    if (Number.isNaN(value)) numbers.push(token);
+    if (Number.isNaN(value)) continue;
     while (tokens[at + 1]! in FACTORS) value *= FACTORS[tokens[++at]!]!;
     let next = UNITS[tokens[at + 1] ?? ""];
     // "20 degrees Celsius" is "20 °C".
