@@ -95,8 +95,11 @@ export const nodeTransport: Transport = (url, init = {}) => {
         const noted = noting(stream, (error) => {
           failure = error;
         });
-        // What goes wrong at either end of the pipe is an error of the request; of its source, "socket hang up".
-        pipeline(noted, request).catch(() => {});
+        // What goes wrong at either end of the pipe is an error of the request; of its source, "socket hang up", and on
+        // a kept socket that it has not got yet none at all.
+        pipeline(noted, request).catch(() => {
+          if (failure !== null) reject(signal?.aborted ? signal.reason : failure);
+        });
         return;
       }
       for (const part of parts.slice(0, -1)) request.write(part);

@@ -18,19 +18,46 @@ export function requestOf(bytes: Uint8Array): (WireRequest & Fields) | null {
 }
 
 /**
- * The call as the engine takes it: a message without content has "" (as in Go), null counts as left out.
+ * The call as the engine takes it: a message without content has "" (as in Go), null counts as left out, whole
+ * options lose their fraction.
  *
  * @returns null for types that Ollama refuses
  */
 export function generatingCall(request: WireRequest): WireRequest | null {
   const { messages, prompt, system, options, tools, images } = request as unknown as Fields;
   if (!isListOr(messages, isObject) || !isListOr(tools, isObject) || !isListOr(images, isText)) return null;
-  if (!isOr(prompt, isText) || !isOr(system, isText) || !isOr(options, isObject)) return null;
+  if (!isOr(prompt, isText) || !isOr(system, isText) || !isOr(options, isOptions)) return null;
   const filled = (messages as Fields[] | null | undefined)?.map(withContent);
   if (filled?.some((message) => message === null)) return null;
   const fields = Object.entries(request).filter(([, value]) => value !== null);
   const call = Object.fromEntries(fields) as unknown as WireRequest;
-  return filled ? { ...call, messages: filled as unknown as WireMessage[] } : call;
+  return {
+    ...call,
+    ...(filled && { messages: filled as unknown as WireMessage[] }),
+    ...(isObject(options) && { options: asOllamaReads(options) }),
+  };
+}
+
+const WHOLE: ReadonlySet<string> = new Set([
+  "num_ctx",
+  "num_batch",
+  "num_gpu",
+  "main_gpu",
+  "num_thread",
+  "num_predict",
+]);
+
+/** Whether Ollama takes those that matter here (`api/types.go`, FromMap). */
+function isOptions(value: unknown): value is Fields {
+  if (!isObject(value)) return false;
+  return [...WHOLE].every((name) => isOr(value[name], (option) => typeof option === "number"));
+}
+
+function asOllamaReads(options: Fields): Fields {
+  const given = Object.entries(options).filter(([, value]) => value !== null);
+  return Object.fromEntries(
+    given.map(([name, value]) => [name, WHOLE.has(name) ? Math.trunc(value as number) : value]),
+  );
 }
 
 /** Nothing to answer: a preload, or with `keep_alive: 0` an unload (Ollama `server/routes.go`). */

@@ -112,6 +112,18 @@ test("a request on a kept socket that the server closed meanwhile is sent once m
   expect(requests).toBe(3);
 });
 
+test("a body that fails rejects with its failure, on a kept socket too", async () => {
+  const origin = await listen((request, response) => void request.resume().on("end", () => response.end()));
+  // biome-ignore lint/correctness/useYield: it fails before its first part.
+  async function* failing(): AsyncGenerator<Uint8Array> {
+    throw new Error("too large");
+  }
+  for (const _ of ["a new socket", "a kept one"]) {
+    await expect(nodeTransport(origin, { method: "POST", body: failing() })).rejects.toThrow("too large");
+    await readBody(await nodeTransport(origin));
+  }
+});
+
 test("credentials of the address become a header, as fetch refuses them", async () => {
   const origin = await listen((request, response) => response.end(request.headers.authorization));
   const reply = await nodeTransport(origin.replace("http://", "http://me:s%20t@"));

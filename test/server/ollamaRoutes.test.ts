@@ -74,6 +74,8 @@ describe("a decided call", () => {
       "{",
       '{"model":"tiny","messages":"text"}',
       '{"model":"tiny","options":3}',
+      '{"model":"tiny","messages":[{"role":"user","content":"x"}],"options":{"num_ctx":"4096"}}',
+      '{"model":"tiny","messages":[{"role":"user","content":"x"}],"options":{"num_predict":"2"}}',
       "[]",
       "null",
     ]) {
@@ -81,6 +83,21 @@ describe("a decided call", () => {
       const reply = await servers.post("/api/chat", body);
       expect([reply.status, await reply.text()]).toEqual([direct.status, await direct.text()]);
     }
+  });
+
+  test("options are read as Ollama reads them: null is left out, a fraction is cut off", async () => {
+    await using servers = await pair();
+    const ask = async (options: object) => {
+      const call = { model: "tiny", messages: user("hello"), options, stream: false };
+      const reply = await servers.post("/api/chat", call);
+      const { eval_count } = (await reply.json()) as { eval_count: number };
+      return [reply.status, reply.headers.get("x-optimizer-num-ctx"), eval_count];
+    };
+    expect(await ask({ num_ctx: 5_000.9, num_predict: null })).toEqual([200, "5000", 2]);
+    expect(await ask({ num_ctx: null, num_predict: 1.9 })).toEqual([200, "5000", 1]);
+    const embedded = { model: "tiny", prompt: "", options: { num_ctx: null } };
+    expect((await servers.post("/api/generate", embedded)).status).toBe(200);
+    expect(servers.ollama.loads).toHaveLength(1);
   });
 
   test("an error in the middle of a stream becomes an error line", async () => {

@@ -136,6 +136,14 @@ describe("limits", () => {
     expect(servers.ollama.requests).toHaveLength(0);
   });
 
+  test("a request over the limit gets 413 where it is sent on, over a kept connection too", async () => {
+    await using servers = await pair({}, { bodyLimitBytes: 100_000, allowAdmin: true });
+    for (const path of ["/api/show", "/api/create", "/api/blobs/../create"]) {
+      await (await servers.app.request("/api/version")).text();
+      expect((await servers.post(path, "x".repeat(100_001))).status).toBe(413);
+    }
+  });
+
   test("bytes that are no HTTP get 400 and do no harm", async () => {
     await using servers = await pair();
     const { origin } = await servers.listen();

@@ -45,7 +45,7 @@ export async function chatCall(context: ServerContext, request: Fields): Promise
   return {
     wire: defined({
       model,
-      ...answerShape(messages, tools, outputFormat(request.object("response_format"))),
+      ...answerShape(messages, tools, outputFormat(request.object("response_format"), "chat")),
       think: await thinkOf(context, model, request, "reasoning_effort"),
       stream,
       logprobs: logprobs || undefined,

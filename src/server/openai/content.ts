@@ -1,6 +1,6 @@
 /** The content of a message, text or parts, as Ollama takes it: one text and a list of images. */
-import type { Fields } from "./fields.js";
-import { invalidValue, unsupportedValue } from "./refused.js";
+import { type Fields, missing } from "./fields.js";
+import { emptyArray, invalidValue, unsupportedValue } from "./refused.js";
 
 export interface Content {
   readonly content: string;
@@ -47,6 +47,14 @@ export function contentOf(message: Fields, name = "content"): Content {
     }
   }
   return { content: texts.join("\n"), ...(images.length > 0 && { images }) };
+}
+
+/** Of a message that has to say something: only an assistant's may consist of calls. */
+export function requiredContentOf(message: Fields): Content {
+  const value = message.get("content");
+  if (value === undefined) throw missing(message.at("content"));
+  if (Array.isArray(value) && value.length === 0) throw emptyArray(message.at("content"));
+  return contentOf(message);
 }
 
 function imageUrl(part: Fields): string {

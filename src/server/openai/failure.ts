@@ -87,6 +87,16 @@ function messageOf(error: unknown, body: string): string {
     return "Your prompt exceeds this model's maximum context length. Please reduce its length.";
   }
   const { error: told } = JSON.parse(body) as { readonly error?: unknown };
-  if (typeof told === "string") return told;
+  if (typeof told === "string") return unwrapped(told);
   return error instanceof Error ? error.message : "internal error";
+}
+
+/** Ollama >= 0.30 passes on what its runner said, as it is: `{"error":{"code":400,"message":"...",...}}`. */
+function unwrapped(told: string): string {
+  try {
+    const { error } = JSON.parse(told) as { readonly error?: { readonly message?: unknown } };
+    return typeof error?.message === "string" ? error.message : told;
+  } catch {
+    return told;
+  }
 }

@@ -1,8 +1,8 @@
 /** Messages of chat completions as Ollama takes them. */
 import type { WireMessage, WireToolCall } from "../../backend/wire.js";
-import { contentOf } from "./content.js";
+import { contentOf, requiredContentOf } from "./content.js";
 import { type Fields, missing } from "./fields.js";
-import { invalidValue, Refused } from "./refused.js";
+import { emptyArray, invalidValue } from "./refused.js";
 import { defined } from "./sampling.js";
 
 const ROLES = ["system", "developer", "user", "assistant", "tool"] as const;
@@ -10,13 +10,7 @@ const ROLES = ["system", "developer", "user", "assistant", "tool"] as const;
 export function messagesOf(request: Fields): readonly WireMessage[] {
   const list = request.objects("messages");
   if (!list) throw missing(request.at("messages"));
-  if (list.length === 0) {
-    throw new Refused(
-      "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an empty array instead.",
-      "empty_array",
-      "messages",
-    );
-  }
+  if (list.length === 0) throw emptyArray("messages");
   const names = new Map<string, string>();
   return list.map((message) => messageOf(message, names));
 }
@@ -28,10 +22,10 @@ function messageOf(message: Fields, names: Map<string, string>): WireMessage {
   if (role === "tool") {
     const id = message.text("tool_call_id");
     const name = message.text("name") ?? (id === undefined ? undefined : names.get(id));
-    return defined({ role, ...contentOf(message), tool_call_id: id, tool_name: name });
+    return defined({ role, ...requiredContentOf(message), tool_call_id: id, tool_name: name });
   }
   if (role !== "assistant") {
-    return { role: role === "developer" ? "system" : role, ...contentOf(message) };
+    return { role: role === "developer" ? "system" : role, ...requiredContentOf(message) };
   }
   const calls = message.objects("tool_calls")?.map(toolCallOf);
   for (const { id, function: called } of calls ?? []) if (id !== undefined) names.set(id, called.name);

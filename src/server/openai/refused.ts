@@ -30,6 +30,15 @@ export function unsupportedValue(param: string, why: string): Refused {
   return new Refused(`Unsupported value: '${param}'. ${why}`, "unsupported_value", param);
 }
 
+/** A list that needs an entry. */
+export function emptyArray(param: string): Refused {
+  return new Refused(
+    `Invalid '${param}': empty array. Expected an array with minimum length 1, but got an empty array instead.`,
+    "empty_array",
+    param,
+  );
+}
+
 /** A value that OpenAI refuses too. */
 export function invalidValue(param: string, why: string): Refused {
   return new Refused(`Invalid '${param}': ${why}`, "invalid_value", param);

@@ -1,9 +1,9 @@
 /** The input items of a response as Ollama's messages. */
 import type { WireMessage } from "../../backend/wire.js";
-import { contentOf } from "./content.js";
+import { contentOf, requiredContentOf } from "./content.js";
 import { type Fields, missing, unknownValue } from "./fields.js";
 import { argumentsOf } from "./messages.js";
-import { unsupportedValue } from "./refused.js";
+import { emptyArray, unsupportedValue } from "./refused.js";
 import { defined } from "./sampling.js";
 
 const ROLES = ["system", "developer", "user", "assistant"] as const;
@@ -19,6 +19,8 @@ export function inputMessages(request: Fields): readonly WireMessage[] {
   if (!Array.isArray(input)) throw request.wrongType("input", "one of a string or an array of objects");
   const names = new Map<string, string>();
   for (const item of request.objects("input")!) add(messages, item, names);
+  // Ollama would take it for a preload and answer nothing.
+  if (messages.length === 0) throw emptyArray("input");
   return messages;
 }
 
@@ -30,7 +32,7 @@ function add(messages: WireMessage[], item: Fields, names: Map<string, string>):
       item.requiredText("role");
       const role = item.oneOf("role", ROLES)!;
       if (role === "assistant") said(messages, { ...contentOf(item) });
-      else messages.push({ role: role === "developer" ? "system" : role, ...contentOf(item) });
+      else messages.push({ role: role === "developer" ? "system" : role, ...requiredContentOf(item) });
       return;
     }
     case "reasoning": {

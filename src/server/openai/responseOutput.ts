@@ -72,7 +72,9 @@ export class ResponseOutput {
     if (content || (chunk.logprobs?.length && !thinking)) yield* this.text("message", content, chunk);
     for (const call of tool_calls ?? []) {
       if (this.calls > 0 && !this.isParallel) break;
-      yield* this.call(toolCallOf(call));
+      // Text is what a limit left of a call.
+      const isWhole = typeof call.function.arguments !== "string";
+      yield* this.call(toolCallOf(call), isWhole ? "completed" : "incomplete");
     }
     if (!chunk.done) return;
     this.usage = usageOf(chunk);
@@ -144,7 +146,10 @@ export class ResponseOutput {
     );
   }
 
-  private *call({ id: call_id, name, arguments: given }: ToolCall): Generator<ResponseEvent> {
+  private *call(
+    { id: call_id, name, arguments: given }: ToolCall,
+    status: "completed" | "incomplete",
+  ): Generator<ResponseEvent> {
     this.calls++;
     yield* this.close("completed");
     const output_index = this.items.length;
@@ -156,7 +161,7 @@ export class ResponseOutput {
     });
     yield this.event("response.function_call_arguments.delta", { ...place, delta: given });
     yield this.event("response.function_call_arguments.done", { ...place, name, arguments: given });
-    yield* this.complete({ ...item, status: "completed", arguments: given });
+    yield* this.complete({ ...item, status, arguments: given });
   }
 
   private *complete(item: Values): Generator<ResponseEvent> {

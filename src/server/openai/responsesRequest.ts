@@ -50,7 +50,7 @@ export async function responsesCall(context: ServerContext, request: Fields): Pr
   return {
     wire: defined({
       model,
-      ...answerShape(messages, tools, outputFormat(text)),
+      ...answerShape(messages, tools, outputFormat(text, "responses")),
       think: reasoning && (await thinkOf(context, model, reasoning, "effort")),
       stream,
       logprobs: logprobs || undefined,

@@ -2,16 +2,20 @@
 import type { Fields } from "./fields.js";
 import { unsupported, unsupportedValue } from "./refused.js";
 
+/** The largest number below 2 ** 63. */
+const MOST_OF_64_BITS = 2 ** 63 - 1_024;
+
 /** Limits are OpenAI's. */
 export function samplingOptions(request: Fields): Record<string, unknown> {
   const options: Record<string, unknown> = {
     // Defaults of OpenAI's reference, and of Ollama's own `/v1`: a program gets the same answers from both.
     temperature: request.decimal("temperature", 0, 2) ?? 1,
     top_p: request.decimal("top_p", 0, 1) ?? 1,
-    seed: request.integer("seed", Number.MIN_SAFE_INTEGER),
+    seed: request.integer("seed", -MOST_OF_64_BITS, MOST_OF_64_BITS),
     frequency_penalty: request.decimal("frequency_penalty", -2, 2),
     presence_penalty: request.decimal("presence_penalty", -2, 2),
-    stop: request.texts("stop"),
+    // Every text begins with an empty one: the answer would end before it began.
+    stop: request.texts("stop")?.filter((text) => text !== ""),
   };
   return defined(options);
 }

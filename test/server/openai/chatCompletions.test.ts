@@ -116,6 +116,10 @@ describe("a chat completion", () => {
       num_predict: 5,
       stop: ["A", "B"],
     });
+    const seed = 2 ** 60;
+    expect(await sent({ stop: ["", "A"], seed })).toMatchObject({ stop: ["A"], seed });
+    const reply = await servers.post(PATH, { model: "tiny", messages: user("Hi"), stop: "" });
+    expect((await json<Completion>(reply)).choices[0]!.message.content).toBe("Hello there");
   });
 
   test("an answer that its limit ends says so", async () => {

@@ -1,6 +1,7 @@
+import { Readable } from "node:stream";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { nodeTransport } from "../../../src/backend/transport.js";
+import { nodeTransport, type Transport } from "../../../src/backend/transport.js";
 import { json, openAiPair, user, words } from "./support.js";
 
 const PATH = "/v1/chat/completions";
@@ -26,6 +27,9 @@ describe("a request that is refused", () => {
       [{ messages: [] }, "messages", "empty_array"],
       [{ messages: [{ role: "king", content: "" }] }, "messages[0].role", "invalid_value"],
       [{ messages: [{ role: "user", content: 1 }] }, "messages[0].content", "invalid_type"],
+      [{ messages: [{ role: "user" }] }, "messages[0].content", "missing_required_parameter"],
+      [{ messages: [{ role: "tool", content: null }] }, "messages[0].content", "missing_required_parameter"],
+      [{ messages: [{ role: "user", content: [] }] }, "messages[0].content", "empty_array"],
       [{ temperature: "hot" }, "temperature", "invalid_type"],
       [{ temperature: 3 }, "temperature", "decimal_above_max_value"],
       [{ max_tokens: 0 }, "max_tokens", "integer_below_min_value"],
@@ -35,7 +39,14 @@ describe("a request that is refused", () => {
       [{ top_logprobs: 2 }, "top_logprobs", "invalid_value"],
       [{ functions: [] }, "functions", "unsupported_parameter"],
       [{ reasoning_effort: "some" }, "reasoning_effort", "invalid_value"],
+      [{ reasoning_effort: "constructor" }, "reasoning_effort", "invalid_value"],
       [{ response_format: { type: "xml" } }, "response_format.type", "invalid_value"],
+      [{ response_format: {} }, "response_format.type", "missing_required_parameter"],
+      [
+        { response_format: { type: "json_schema" } },
+        "response_format.json_schema",
+        "missing_required_parameter",
+      ],
       [{ tools: [{ type: "custom" }] }, "tools[0].type", "unsupported_value"],
       [{ tools: [{ type: "function" }] }, "tools[0].function", "missing_required_parameter"],
       [{ tool_choice: "required" }, "tool_choice", "invalid_value"],
@@ -55,6 +66,28 @@ describe("a request that is refused", () => {
     expect(servers.ollama.requests.filter(({ path }) => path === "/api/chat")).toEqual([]);
   });
 
+  test("names the field of a response too; nothing to answer is no answer", async () => {
+    await using servers = await openAiPair();
+    const cases: [Record<string, unknown>, string, string][] = [
+      [{ input: [] }, "input", "empty_array"],
+      [{ input: [{ role: "user" }] }, "input[0].content", "missing_required_parameter"],
+      [{ reasoning: { effort: "toString" } }, "reasoning.effort", "invalid_value"],
+      [
+        { text: { format: { type: "json_schema", name: "a" } } },
+        "text.format.schema",
+        "missing_required_parameter",
+      ],
+    ];
+    for (const [fields, param, code] of cases) {
+      const reply = await servers.post("/v1/responses", { model: "tiny", input: "Hi", ...fields });
+      expect([reply.status, (await json<Told>(reply)).error], JSON.stringify(fields)).toEqual([
+        400,
+        { type: "invalid_request_error", message: expect.any(String), param, code },
+      ]);
+    }
+    expect(servers.ollama.requests.filter(({ path }) => path === "/api/chat")).toEqual([]);
+  });
+
   test("addresses of images are never fetched", async () => {
     await using servers = await openAiPair();
     for (const url of [
@@ -69,6 +102,17 @@ describe("a request that is refused", () => {
       expect((await json<Told>(reply)).error.param).toBe("messages[0].content[0].image_url");
     }
     expect(servers.ollama.requests).toEqual([]);
+  });
+
+  test("what the runner below Ollama said is told as its words, not as JSON in a text", async () => {
+    const told = { error: { code: 400, message: "Unrecognized schema", type: "invalid_request_error" } };
+    const body = JSON.stringify({ error: JSON.stringify(told) });
+    const refusal = { status: 400, headers: {}, body: Readable.from([Buffer.from(body)]) };
+    const transport: Transport = (url, init) =>
+      url.endsWith("/api/chat") ? Promise.resolve(refusal) : nodeTransport(url, init);
+    await using servers = await openAiPair(undefined, undefined, { transport });
+    const reply = await servers.post(PATH, CALL);
+    expect([reply.status, (await json<Told>(reply)).error.message]).toEqual([400, "Unrecognized schema"]);
   });
 
   test("what is no JSON object is refused", async () => {

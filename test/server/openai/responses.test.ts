@@ -116,6 +116,8 @@ describe("a response", () => {
     const forced = await output({ tool_choice: { type: "function", name: "weather" }, input: "Hi" });
     expect(forced).toMatchObject([{ type: "function_call", name: "weather" }]);
     expect(Object.keys(JSON.parse(forced[0]!.arguments as string))).toEqual(["city"]);
+    const cut = await output({ tool_choice: "required", input: "Hi", max_output_tokens: 1 });
+    expect(cut).toMatchObject([{ type: "function_call", status: "incomplete" }]);
   });
 
   test("a wanted form becomes Ollama's format; an effort sets thinking", async () => {
