@@ -88,13 +88,15 @@ export class Monitor {
     return stop;
   }
 
-  /** Figures of the last minutes, hours or days. */
+  /** Figures of the last minutes, hours or days. @throws OptimizerError `OPTION_INVALID` */
   figures(last: Last, scope: MonitorScope = {}): MonitorFigures {
+    checkLast(last);
     return (this.series.get(scope) ?? NONE).sum(last, this.now());
   }
 
   /** The same by minute, hour or day, oldest first; those without calls are left out. */
   spans(last: Last, scope: MonitorScope = {}): readonly Span[] {
+    checkLast(last);
     return (this.series.get(scope) ?? NONE).spans(last, this.now());
   }
 
@@ -136,5 +138,16 @@ function checkWhole(name: string, value: number): void {
     code: "OPTION_INVALID",
     message: `${name} is ${value}`,
     remedy: "Give a whole number, 0 or more.",
+  });
+}
+
+function checkLast(last: Last): void {
+  const given = Object.entries(last);
+  const [name, count] = given[0] ?? [];
+  if (given.length === 1 && /^(?:minutes|hours|days)$/.test(name!) && count! > 0) return;
+  throw new OptimizerError({
+    code: "OPTION_INVALID",
+    message: `The time asked for is ${JSON.stringify(last)}`,
+    remedy: "Give one of minutes (up to 60), hours (48) and days (31), above 0.",
   });
 }

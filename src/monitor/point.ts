@@ -32,8 +32,8 @@ export interface Point {
 const CLOCK_SLACK_MS = 60_000;
 
 /**
- * The point of a request; null for one whose time or duration cannot be true: no time, the future's, negative or
- * not a number.
+ * The point of a request; null for one whose time or whose figures cannot be true: no time, the future's, negative
+ * or not a number.
  *
  * @param at when it began, milliseconds since 1970; NaN for a time that is none
  * @param now milliseconds since 1970
@@ -43,8 +43,11 @@ export function pointOf(request: RequestRecord, at: number, now: number): Point 
   const { totalMs, timeToFirstTokenMs, outputTokens, outputMs, host } = request;
   if (isImpossible(totalMs) || isImpossible(timeToFirstTokenMs) || isImpossible(outputMs)) return null;
   if (isImpossible(outputTokens) || isImpossible(request.promptTokens)) return null;
+  if (isImpossible(request.cachedTokens) || isImpossible(request.loadMs)) return null;
   const vram = request.modelVramBytes;
   const bytes = request.modelBytes;
+  if (isImpossible(vram) || isImpossible(bytes)) return null;
+  if (host && (isImpossible(host.cpuPercent) || isImpossible(host.memoryUsedBytes))) return null;
   return {
     at,
     model: request.model,
@@ -58,7 +61,8 @@ export function pointOf(request: RequestRecord, at: number, now: number): Point 
     cachedTokens: request.cachedTokens ?? 0,
     reloadMs: request.decision?.outcome?.reloaded ? (request.loadMs ?? 0) : null,
     cpuPercent: host?.cpuPercent ?? null,
-    memoryPercent: host ? (100 * host.memoryUsedBytes) / host.memoryTotalBytes : null,
+    memoryPercent:
+      host && host.memoryTotalBytes > 0 ? (100 * host.memoryUsedBytes) / host.memoryTotalBytes : null,
     gpuPercent: gpuUse(host?.gpus),
     gpuMemoryPercent: gpuMemory(host?.gpus),
     modelBytes: bytes,

@@ -108,7 +108,10 @@ export class Rings {
     const { widthMs, length } = RINGS[ring];
     const count = Math.min(length, (last as Readonly<Record<Ring, number>>)[ring]);
     const newest = Math.floor(now / widthMs);
-    return this.tallies[ring].filter(({ span }) => span > newest - count).sort((a, b) => a.span - b.span);
+    // A clock that ran ahead and was put right leaves spans behind that have not come yet; the next one may have begun.
+    return this.tallies[ring]
+      .filter(({ span }) => span > newest - count && span <= newest + 1)
+      .sort((a, b) => a.span - b.span);
   }
 }
 

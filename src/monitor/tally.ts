@@ -4,7 +4,7 @@ import type { Histogram } from "../records.js";
 import { Distributions } from "./distributions.js";
 import type { Point } from "./point.js";
 
-/** A distribution in figures, at most 2.4 % off; null when nothing was measured. */
+/** A distribution in figures, at most 2.4 % off from 1 up (a tenth, for rates): what is less counts as that. */
 export interface Spread {
   readonly mean: number;
   readonly p50: number;

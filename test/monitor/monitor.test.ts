@@ -181,3 +181,22 @@ test("a followed store tells what it held and what comes", async () => {
   expect(monitor.figures({ days: 31 }).calls).toBe(2);
   await store.close();
 });
+
+test("spans that a clock put right has not reached yet are not among the last", () => {
+  let now = NOON;
+  const monitor = new Monitor({ now: () => now });
+  now += 2 * 86_400_000 + 420_000;
+  monitor.record(call(now));
+  now = NOON;
+  monitor.record(call(now));
+  expect(monitor.figures({ minutes: 5 }).calls).toBe(1);
+});
+
+test.each([{}, { weeks: 1 }, { minutes: 0 }, { hours: Number.NaN }, { minutes: 1, hours: 1 }])(
+  "the time %j is refused",
+  (last) => {
+    expect(() => new Monitor().figures(last as never)).toThrow(
+      "minutes (up to 60), hours (48) and days (31)",
+    );
+  },
+);

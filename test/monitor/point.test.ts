@@ -45,12 +45,18 @@ test("only a load that the decision calls a reload is one", () => {
   expect(point(call(NOON, { loadMs: 20 }))?.reloadMs).toBeNull();
 });
 
+const HOST = { cpuPercent: 5, memoryUsedBytes: 1, memoryTotalBytes: 2 };
+
 test.each<[string, Partial<RequestRecord>]>([
   ["a time that is none", { at: "yesterday" }],
   ["a time in the future", { at: new Date(NOON + 120_000).toISOString() }],
   ["a time before 1970", { at: "1969-12-31T23:59:59Z" }],
   ["a negative duration", { totalMs: -1 }],
   ["a duration that is not a number", { totalMs: Number.NaN }],
+  ["a count of cached tokens that is not a number", { cachedTokens: Number.NaN }],
+  ["a negative load", { loadMs: -5 }],
+  ["a model's size that is not a number", { modelBytes: Number.NaN }],
+  ["a processor's load that is not a number", { host: { ...HOST, cpuPercent: Number.NaN } }],
   ["an endless duration", { timeToFirstTokenMs: Number.POSITIVE_INFINITY }],
   ["negative tokens", { outputTokens: -5 }],
 ])("%s is refused", (_, fields) => {
@@ -59,4 +65,9 @@ test.each<[string, Partial<RequestRecord>]>([
 
 test("a clock that is half a minute ahead is believed", () => {
   expect(point(call(NOON + 30_000))).not.toBeNull();
+});
+
+test("a machine that tells no memory has no share of it", () => {
+  const host = { ...HOST, memoryTotalBytes: 0 };
+  expect(pointOf(call(NOON, { host }), NOON, NOON)?.memoryPercent).toBe(null);
 });
