@@ -40,7 +40,7 @@ async function installedAs(server: ServerAddress, wanted: string, signal: AbortS
     throw new OptimizerError({
       code: "MODEL_NOT_FOUND",
       message: `Ollama has no model "${wanted}"; it has ${names || "none"}`,
-      remedy: `Name one of them, or run \`ollama pull ${wanted}\`.`,
+      remedy: `${names ? "Name one of them, or run" : "Run"} \`ollama pull ${wanted}\`.`,
     });
   }
   if (found.remote_host || /[:-]cloud$/.test(found.name)) throw unsuitable(found.name, "runs elsewhere");

@@ -12,23 +12,23 @@ import { EXIT, type Surroundings, usageError } from "./command.js";
 import { readFlags, readNumber } from "./flags.js";
 import { type Memory, machineMemory } from "./machineMemory.js";
 import { DEFAULT_ORIGIN, isLocal, ollamaOrigin } from "./ollamaOrigin.js";
-import { openStore, storeFolder } from "./openStore.js";
 import { status } from "./status.js";
+import { STORE_FLAGS, STORE_HELP, withStore } from "./storeAt.js";
 import { styleFor } from "./style.js";
 
-export const usage = `calibrate MODEL [options]
+export const usage: string = `calibrate MODEL [options]
 
 Measures MODEL on its server: how long loads take, memory by window and by batch, prompt tokens per second by batch,
 the largest window before it spills or memory ends, what the prefix cache gains. The model is loaded about 20 times
 meanwhile; what was loaded before is loaded again in the end, also after Ctrl-C. The optimizer decides by the result
 from its next load on.
 
-  --host URL      the server; default http://127.0.0.1:11434              (OLLAMA_HOST)
-  --store FOLDER  where it is kept; default your state folder             (OPTIMIZER_STORE)
+  --host URL      the server; default http://127.0.0.1:11434                           (OLLAMA_HOST)
   --seconds N     how long it may measure, default 110; more on a busy machine makes it surer
   --memory GIB    how much memory a server on another machine has free: without it no larger window is tried there
   --json          the result as JSON
   --dry-run       keep nothing
+${STORE_HELP}
 
 Examples:
   langchain-ollama-optimizer calibrate qwen3:4b
@@ -38,12 +38,12 @@ Examples:
 
 const DEFAULT_SECONDS = "110";
 
-/** @throws what {@link calibrate} and {@link openStore} throw, and OptimizerError `ARGUMENT_INVALID` */
+/** @throws what {@link calibrate} and {@link withStore} throw, and OptimizerError `ARGUMENT_INVALID` */
 export async function run(args: readonly string[], surroundings: Surroundings): Promise<number> {
-  const { environment, out, err, signal } = surroundings;
+  const { environment } = surroundings;
   const { values, positionals } = readFlags(args, {
+    ...STORE_FLAGS,
     host: { type: "string" },
-    store: { type: "string" },
     seconds: { type: "string", default: DEFAULT_SECONDS },
     memory: { type: "string" },
     json: { type: "boolean" },
@@ -59,10 +59,28 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
   const origin = ollamaOrigin(values.host ?? (environment.OLLAMA_HOST || DEFAULT_ORIGIN));
   const budgetMs = 1000 * readNumber("--seconds", values.seconds, { least: 5, most: 86_400 });
   const memory = memoryOf(origin, values.memory);
+  const isDry = values["dry-run"] ?? false;
+  const asked = { model, origin, budgetMs, memory, isDry, isJson: values.json ?? false };
   // Opened before anything is measured: a store that cannot be used shall not cost two minutes.
-  const store = await openStore(storeFolder(values.store, environment), {
-    warn: (text) => void err.write(`${text}\n`),
-  });
+  await withStore(values, surroundings, (store) => measure(asked, store, surroundings), { create: !isDry });
+  return EXIT.ok;
+}
+
+interface Asked {
+  readonly model: string;
+  readonly origin: string;
+  readonly budgetMs: number;
+  readonly memory: () => Memory | null;
+  /** Nothing is kept. */
+  readonly isDry: boolean;
+  readonly isJson: boolean;
+}
+
+async function measure(
+  { model, origin, budgetMs, memory, isDry, isJson }: Asked,
+  store: OptimizerStore,
+  { environment, out, err, signal }: Surroundings,
+): Promise<void> {
   const server: ServerAddress = { origin, transport: nodeTransport };
   const shown = status(err);
   try {
@@ -81,22 +99,20 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
     shown.end();
     let kept: string | null = null;
     try {
-      if (!values["dry-run"]) {
+      if (!isDry) {
         await keep(store, origin, version, result);
         kept = store.location;
       }
     } finally {
       // Also when it cannot be kept: it was measured for two minutes.
       out.write(
-        values.json
+        isJson
           ? `${JSON.stringify({ ...result, server: origin, version }, null, 2)}\n`
           : calibrationReport(result, version, kept, styleFor(out, environment)),
       );
     }
-    return EXIT.ok;
   } finally {
     shown.end();
-    await store.close();
   }
 }
 

@@ -35,7 +35,8 @@ export async function runCommandLine(
     }
     if (name === "help" || name === "--help" || name === "-h") {
       const [about] = args;
-      surroundings.out.write(about === undefined ? overview(commands) : (await find(about, commands)).usage);
+      const isAboutAll = about === undefined || about === "help" || about === "version";
+      surroundings.out.write(isAboutAll ? overview(commands) : (await find(about, commands)).usage);
       return EXIT.ok;
     }
     const command = await find(name, commands);

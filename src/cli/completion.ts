@@ -20,7 +20,29 @@ interface Completed {
   readonly name: string;
   readonly summary: string;
   readonly flags: readonly Flag[];
+  /** What may stand behind it, at each place: for `inspect`, "forget" and then "window". */
+  readonly words: readonly (readonly string[])[];
 }
+
+const WORDS: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  inspect: [
+    [
+      "templates",
+      "template",
+      "rules",
+      "profiles",
+      "requests",
+      "decisions",
+      "forget",
+      "pin",
+      "unpin",
+      "set",
+      "undo",
+    ],
+    ["template", "rule", "window", "ceiling"],
+  ],
+  completion: [["bash", "zsh", "fish"]],
+};
 
 const SHELLS: Readonly<Record<string, (commands: readonly Completed[]) => string>> = { bash, zsh, fish };
 
@@ -39,9 +61,12 @@ export async function run(args: readonly string[], { out }: Surroundings): Promi
       name,
       summary,
       flags: flagsIn((await load()).usage),
+      words: WORDS[name] ?? [],
     })),
   );
-  out.write(script(commands));
+  const names = [commands.map(({ name }) => name)];
+  const help = { name: "help", summary: "what a command does, with examples", flags: [], words: names };
+  out.write(script([...commands, help, { name: "version", summary: "the version", flags: [], words: [] }]));
   return 0;
 }
 
@@ -50,11 +75,18 @@ const namesOf = (list: readonly { readonly name: string }[]): string =>
 const FUNCTION = `_${PROGRAM.replaceAll("-", "_")}`;
 
 function bash(commands: readonly Completed[]): string {
+  const cases = commands.map(({ name, flags, words }) => {
+    const places = words.map(
+      (list, index) => `[ "$COMP_CWORD" = ${index + 2} ] && words="$words ${list.join(" ")}"`,
+    );
+    return `      ${name}) words="${namesOf(flags)} --help"${places.map((place) => `; ${place}`).join("")} ;;`;
+  });
   return `${FUNCTION}() {
-  local words="${namesOf(commands)} help version"
+  local words="${namesOf(commands)}"
   if [ "$COMP_CWORD" -gt 1 ]; then
     case "\${COMP_WORDS[1]}" in
-${commands.map(({ name, flags }) => `      ${name}) words="${namesOf(flags)} --help" ;;`).join("\n")}
+${cases.join("\n")}
+      *) words="" ;;
     esac
   fi
   COMPREPLY=($(compgen -W "$words" -- "\${COMP_WORDS[COMP_CWORD]}"))
@@ -65,6 +97,12 @@ complete -o default -F ${FUNCTION} ${PROGRAM}
 
 function zsh(commands: readonly Completed[]): string {
   const described = commands.map(({ name, summary }) => `    ${quoted(`${name}:${summary}`)}`).join("\n");
+  const cases = commands.map(({ name, flags, words }) => {
+    const places = words.map(
+      (list, index) => `(( CURRENT == ${index + 3} )) && compadd -- ${list.join(" ")}`,
+    );
+    return `    ${name}) compadd -- ${namesOf(flags)} --help${places.map((place) => `; ${place}`).join("")} ;;`;
+  });
   return `#compdef ${PROGRAM}
 ${FUNCTION}() {
   local -a commands=(
@@ -72,7 +110,7 @@ ${described}
   )
   if (( CURRENT == 2 )); then _describe command commands; return; fi
   case $words[2] in
-${commands.map(({ name, flags }) => `    ${name}) compadd -- ${namesOf(flags)} --help ;;`).join("\n")}
+${cases.join("\n")}
   esac
   _files
 }
@@ -81,13 +119,17 @@ compdef ${FUNCTION} ${PROGRAM}
 }
 
 function fish(commands: readonly Completed[]): string {
-  const lines = commands.flatMap(({ name, summary, flags }) => [
-    `complete -c ${PROGRAM} -n __fish_use_subcommand -f -a ${name} -d ${quoted(summary)}`,
-    ...flags.map(
-      (flag) =>
-        `complete -c ${PROGRAM} -n '__fish_seen_subcommand_from ${name}' -l ${flag.name.slice(2)}${flag.takesValue ? " -r" : ""} -d ${quoted(flag.summary)}`,
-    ),
-  ]);
+  const lines = commands.flatMap(({ name, summary, flags, words }) => {
+    const behind = `complete -c ${PROGRAM} -n '__fish_seen_subcommand_from ${name}'`;
+    return [
+      `complete -c ${PROGRAM} -n __fish_use_subcommand -f -a ${name} -d ${quoted(summary)}`,
+      ...(words.length > 0 ? [`${behind} -f -a ${quoted([...new Set(words.flat())].join(" "))}`] : []),
+      ...flags.map(
+        (flag) =>
+          `${behind} -l ${flag.name.slice(2)}${flag.takesValue ? " -r" : ""} -d ${quoted(flag.summary)}`,
+      ),
+    ];
+  });
   return `${lines.join("\n")}\n`;
 }
 

@@ -2,18 +2,18 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { ChatOllama } from "@langchain/ollama";
 import { OptimizedChatOllama } from "../chatModel/optimizedChatOllama.js";
 import { OptimizerError } from "../errors.js";
-import type { Surroundings } from "./command.js";
-import { demoServer, smallestBytes } from "./demoServer.js";
+import { EXIT, type Surroundings, usageError } from "./command.js";
+import { type DemoServer, demoServer, smallestBytes } from "./demoServer.js";
+import { readFlags } from "./flags.js";
 import { type MeasuredRun, measuredRun } from "./measuredRun.js";
 import { type PromptSizes, promptSizes } from "./promptSizes.js";
 import { count, megabytes, progress, seconds, table } from "./terminal.js";
 import { type Message, prose, seededRandom, workload } from "./workload.js";
 
-export const DEMO_USAGE = `demo [--short] [--model NAME] [--embedded]
+export const DEMO_USAGE = `demo [options]
 
 Sends a mixed workload through ChatOllama and then through OptimizedChatOllama, each from an unloaded start, and
 prints what it cost. Uses the Ollama at OLLAMA_HOST (default 127.0.0.1:11434) when it has a model.
@@ -21,6 +21,7 @@ prints what it cost. Uses the Ollama at OLLAMA_HOST (default 127.0.0.1:11434) wh
   --short        about 20 calls instead of 60
   --model NAME   this model of that Ollama, rather than its smallest
   --embedded     a small real engine in this process, even when there is an Ollama
+  --json         what was measured, as JSON
 
 Examples:
   langchain-ollama-optimizer demo
@@ -33,61 +34,41 @@ const SEED = 1;
 const REPLY_TOKENS = 16;
 
 /**
- * Runs the demo. Reports errors of its own and of the server by `err`, with a remedy, and rejects with nothing.
+ * Runs the demo.
  *
- * @returns the exit code: 0, 1 after an error, 130 when it was stopped
+ * @returns the exit code 0
+ * @throws OptimizerError `ARGUMENT_INVALID`, what {@link demoServer} throws, `DEMO_FAILED`; the signal's reason
  * @example process.exitCode = await demo(["--short"], { environment: process.env, out: process.stdout, err: process.stderr, signal });
  */
 export async function demo(args: readonly string[], surroundings: Surroundings): Promise<number> {
-  const { out, err, signal } = surroundings;
+  const { values, positionals } = readFlags(args, {
+    short: { type: "boolean" },
+    model: { type: "string" },
+    embedded: { type: "boolean" },
+    json: { type: "boolean" },
+  });
+  if (positionals.length > 0) {
+    throw usageError(`"${positionals.join(" ")}" is too much`, "Name a model by --model.");
+  }
   try {
-    const options = readArguments(args);
-    if (options.help) out.write(DEMO_USAGE);
-    else await compare(options, surroundings);
-    return 0;
+    await compare(values, surroundings);
+    return EXIT.ok;
   } catch (error) {
-    if (signal.aborted) {
-      err.write("\nStopped.\n");
-      return 130;
-    }
-    const { code, message } = typed(error);
-    err.write(`\n${code}: ${message}\n`);
-    return 1;
+    surroundings.signal.throwIfAborted();
+    throw typed(error);
   }
 }
 
 interface DemoOptions {
-  readonly short?: boolean;
-  readonly model?: string;
-  readonly embedded?: boolean;
-  readonly help?: boolean;
+  readonly short?: boolean | undefined;
+  readonly model?: string | undefined;
+  readonly embedded?: boolean | undefined;
+  readonly json?: boolean | undefined;
 }
 
-function readArguments(args: readonly string[]): DemoOptions {
-  try {
-    const { values } = parseArgs({
-      args: [...args],
-      options: {
-        short: { type: "boolean" },
-        model: { type: "string" },
-        embedded: { type: "boolean" },
-        help: { type: "boolean", short: "h" },
-      },
-    });
-    return values;
-  } catch (cause) {
-    throw new OptimizerError({
-      code: "ARGUMENT_INVALID",
-      message: (cause as Error).message,
-      remedy: "--help lists what there is.",
-      cause,
-    });
-  }
-}
-
-async function compare(options: DemoOptions, { environment, out, signal }: Surroundings): Promise<void> {
+async function compare(options: DemoOptions, { environment, out, err, signal }: Surroundings): Promise<void> {
   const { model, embedded = false } = options;
-  const server = await demoServer({ host: environment.OLLAMA_HOST, model, embedded }, out, signal);
+  const server = await demoServer({ host: environment.OLLAMA_HOST, model, embedded }, err, signal);
   const folder = mkdtempSync(join(tmpdir(), "optimizer-demo-"));
   const fields = {
     model: server.model,
@@ -106,17 +87,18 @@ async function compare(options: DemoOptions, { environment, out, signal }: Surro
       prompts,
       server,
       signal,
-      progress(out, "ChatOllama         ", size),
+      progress(err, "ChatOllama         ", size),
     );
     const after = await measuredRun(
       optimized,
       prompts,
       server,
       signal,
-      progress(out, "OptimizedChatOllama", size),
+      progress(err, "OptimizedChatOllama", size),
     );
     const truth = await promptSizes(server, prompts, [before, after], signal);
-    out.write(report(before, after, truth, weightBytes, folder));
+    const measured: Measured = { before, after, truth, weightBytes, folder };
+    out.write(options.json ? asJson(measured, server) : report(measured));
   } catch (error) {
     rmSync(folder, { recursive: true, force: true });
     throw error;
@@ -133,24 +115,49 @@ async function promptsFor(model: OptimizedChatOllama, calls: number): Promise<Me
   return workload({ calls, seed: SEED, tokensPerWord: tokens / words });
 }
 
-function report(
-  before: MeasuredRun,
-  after: MeasuredRun,
-  truth: PromptSizes,
-  weightBytes: number,
-  folder: string,
-): string {
+interface Measured {
+  readonly before: MeasuredRun;
+  readonly after: MeasuredRun;
+  readonly truth: PromptSizes;
+  readonly weightBytes: number;
+  /** Of the store. */
+  readonly folder: string;
+}
+
+/** Answers to a prompt of which the server read less than there is. */
+function cutAnswers({ promptCounts }: MeasuredRun, { tokens }: PromptSizes): number {
+  return promptCounts.filter((read, index) => read !== null && read < tokens[index]!).length;
+}
+
+function asJson({ before, after, truth, weightBytes, folder }: Measured, server: DemoServer): string {
+  const run = (measured: MeasuredRun): object => {
+    const { promptCounts: _counts, ...figures } = measured;
+    return { ...figures, cutAnswers: cutAnswers(measured, truth) };
+  };
+  const { address, model } = server;
+  const shown = {
+    server: address.origin,
+    model,
+    calls: truth.tokens.length,
+    weightBytes,
+    promptTokens: truth,
+    chatOllama: run(before),
+    optimizedChatOllama: run(after),
+    store: folder,
+  };
+  return `${JSON.stringify(shown, null, 2)}\n`;
+}
+
+function report({ before, after, truth, weightBytes, folder }: Measured): string {
   const row = (name: string, cell: (run: MeasuredRun) => string): string[] => [
     name,
     cell(before),
     cell(after),
   ];
-  const cuts = (run: MeasuredRun): number =>
-    run.promptCounts.filter((read, index) => read !== null && read < truth.tokens[index]!).length;
   const calls = truth.tokens.length;
   const figures = table([
     [`${calls} calls`, "ChatOllama", "OptimizedChatOllama"],
-    row("answers to a cut prompt", (run) => count(cuts(run))),
+    row("answers to a cut prompt", (run) => count(cutAnswers(run, truth))),
     row("calls refused", ({ refused, retried }) =>
       retried > 0 ? `${refused} (${retried} answered on retry)` : count(refused),
     ),

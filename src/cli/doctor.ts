@@ -1,29 +1,30 @@
 /** `doctor`: what a helpful expert would look at on this machine, and what to do about it. */
 import { nodeTransport } from "../backend/transport.js";
 import { OptimizerError } from "../errors.js";
-import { EXIT, type Surroundings } from "./command.js";
+import { EXIT, type Surroundings, usageError } from "./command.js";
 import { examine } from "./doctor/examine.js";
 import type { Finding, Severity } from "./doctor/finding.js";
 import { findLog } from "./doctor/serverLog.js";
+import { storeHealth } from "./doctor/store.js";
 import { readFlags, readNumber } from "./flags.js";
 import { machineMemory } from "./machineMemory.js";
 import { DEFAULT_ORIGIN, isLocal, ollamaOrigin } from "./ollamaOrigin.js";
-import { storeFolder } from "./openStore.js";
 import { status } from "./status.js";
+import { STORE_FLAGS, STORE_HELP } from "./storeAt.js";
 import { type Style, styleFor } from "./style.js";
 import { counted } from "./terminal.js";
 
-export const usage = `doctor [options]
+export const usage: string = `doctor [options]
 
 Looks at the Ollama server, its models, this machine's memory, programs that fight over a window, and the store; says
 what it found and what to do about it. Loads nothing and changes nothing, but that a store with a damaged file is
 opened as any program opens it: the file is set aside. Ends with 1 when something does not work.
 
-  --host URL       the server; default http://127.0.0.1:11434             (OLLAMA_HOST)
-  --store FOLDER   the store; default your state folder                   (OPTIMIZER_STORE)
+  --host URL       the server; default http://127.0.0.1:11434                          (OLLAMA_HOST)
   --log FILE       what ollama serve has logged; found by itself where Ollama was installed as usual
   --watch SECONDS  how long to watch for programs that change windows, default 2
   --json           the findings as JSON
+${STORE_HELP}
 
 Examples:
   langchain-ollama-optimizer doctor
@@ -34,24 +35,27 @@ Examples:
 /** @throws OptimizerError `ARGUMENT_INVALID`, `OPTION_INVALID`, `LOG_UNREADABLE` */
 export async function run(args: readonly string[], surroundings: Surroundings): Promise<number> {
   const { environment, out, err, signal } = surroundings;
-  const { values } = readFlags(args, {
+  const { values, positionals } = readFlags(args, {
+    ...STORE_FLAGS,
     host: { type: "string" },
-    store: { type: "string" },
     log: { type: "string" },
     watch: { type: "string", default: "2" },
     json: { type: "boolean" },
   });
+  if (positionals.length > 0) {
+    throw usageError(`"${positionals.join(" ")}" is too much`, "`doctor --help` shows how it is called.");
+  }
   const origin = ollamaOrigin(values.host ?? (environment.OLLAMA_HOST || DEFAULT_ORIGIN));
   const isHere = isLocal(origin);
   const shown = status(err);
   const findings = await examine({
     server: { origin, transport: nodeTransport },
-    storeFolder: storeFolder(values.store, environment),
+    store: () => storeHealth(values, surroundings),
     log: isHere || values.log ? await logOf(values.log, environment) : null,
     memory: isHere ? machineMemory() : null,
     watchMs: 1000 * readNumber("--watch", values.watch, { least: 0, most: 86_400 }),
     signal,
-    onWatch: (share) => shown.show("watching which windows are loaded", share),
+    onStep: (text, share) => shown.show(text, share),
   });
   shown.end();
   out.write(

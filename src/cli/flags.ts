@@ -25,7 +25,7 @@ export function flagsIn(usage: string): readonly Flag[] {
   return [...usage.matchAll(/^ {2}(--[a-z-]+)( [A-Z]+)?(?: +(.*))?$/gm)].map(([, name, value, summary]) => ({
     name: name!,
     takesValue: value !== undefined,
-    summary: summary ?? "",
+    summary: summary?.replace(/ {2,}/g, " ") ?? "",
   }));
 }
 
@@ -56,10 +56,35 @@ export function assertKnownFlags(command: string, usage: string, args: readonly 
  */
 export function readFlags<T extends Options>(args: readonly string[], options: T): Parsed<T> {
   try {
-    return parseArgs({ args: [...args], options, allowPositionals: true, strict: true }) as Parsed<T>;
+    return parseArgs({
+      args: joined(args, options),
+      options,
+      allowPositionals: true,
+      strict: true,
+    }) as Parsed<T>;
   } catch (cause) {
     throw usageError((cause as Error).message, "`--help` shows how it is called.", cause);
   }
+}
+
+/** `--sort -total` as `--sort=-total`: `parseArgs` takes what begins with a dash for a flag. */
+function joined(args: readonly string[], options: Options): string[] {
+  const written: string[] = [];
+  for (const arg of args) {
+    const before = written.at(-1) ?? "";
+    const isValue =
+      /^-[^-]/.test(arg) && before.startsWith("--") && options[before.slice(2)]?.type === "string";
+    if (isValue) written[written.length - 1] = `${before}=${arg}`;
+    else written.push(arg);
+  }
+  return written;
+}
+
+/** What a number may be. */
+export interface Range {
+  readonly least: number;
+  readonly most: number;
+  readonly isWhole?: boolean;
 }
 
 /**
@@ -68,12 +93,11 @@ export function readFlags<T extends Options>(args: readonly string[], options: T
  * @throws OptimizerError `ARGUMENT_INVALID`
  * @example readNumber("--seconds", "2.5", { least: 1, most: 60 }) // 2.5
  */
-export function readNumber(
-  flag: string,
-  text: string,
-  range: { readonly least: number; readonly most: number },
-): number {
+export function readNumber(flag: string, text: string, { least, most, isWhole = false }: Range): number {
   const value = text.trim() === "" ? Number.NaN : Number(text);
-  if (value >= range.least && value <= range.most) return value;
-  throw usageError(`${flag} is "${text}"`, `Give a number from ${range.least} to ${range.most}.`);
+  if (value >= least && value <= most && (!isWhole || Number.isInteger(value))) return value;
+  throw usageError(
+    `${flag} is "${text}"`,
+    `Give a ${isWhole ? "whole " : ""}number from ${least} to ${most}.`,
+  );
 }

@@ -81,6 +81,8 @@ function opened(file: string, { input }: Surroundings): Source {
   try {
     const { size } = statSync(file);
     const bytes = createReadStream(file);
+    // It may fail while the store is still being opened, when nobody reads yet: whoever reads is told then.
+    bytes.on("error", () => {});
     return { name: file, bytes, share: () => (size > 0 ? bytes.bytesRead / size : 1) };
   } catch (cause) {
     throw unreadable(file, cause);
@@ -137,6 +139,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOENT: "it does not exist",
   EACCES: "permission is denied",
   EISDIR: "it is a folder",
+  ENXIO: "it is no file",
   Z_BUF_ERROR: "it ends too early",
   Z_DATA_ERROR: "its compression is damaged",
 };

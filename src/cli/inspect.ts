@@ -31,20 +31,21 @@ beyond a ceiling none is. A program that runs takes it over within a second, for
 last 20 changes can be undone, the last one first.
 
   --where TEXT    a condition: COLUMN, one of = != < <= > >= ~ (contains), VALUE; "-" is what is not known; repeatable
-  --sort COLUMN   in this order; "-COLUMN" the largest first (write --sort=-COLUMN)
+  --sort COLUMN   in this order; "-COLUMN" the largest first
   --limit N       rows, default 20; 0 for all
   --days N        only the last so many days
   --json          the records as JSON
   --yes           change without asking; needed where there is no terminal
 ${STORE_HELP}
 
-Columns that can be named beside those shown: templates digest, system; requests id, source, owner, tags, server;
+Conditions compare times in milliseconds, so "total>5000" is more than 5 s, and moments (UTC) as they are written:
+"at>2026-11-21 12:30". Columns that can be named beside those shown: templates digest, system; requests id, source, owner, tags, server;
 decisions template, cut, shifted, ms.
 
 Examples:
   langchain-ollama-optimizer inspect templates
   langchain-ollama-optimizer inspect template task-3f
-  langchain-ollama-optimizer inspect requests --where "total>5000" --where model~qwen --sort=-total
+  langchain-ollama-optimizer inspect requests --where "total>5000" --where model~qwen --sort -total
   langchain-ollama-optimizer inspect decisions --where reloaded=yes --days 1 --json
   langchain-ollama-optimizer inspect set ceiling qwen3:8b 16384
   langchain-ollama-optimizer inspect forget template task-3f --yes
@@ -67,7 +68,7 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
   const verb = VERBS.find((each) => each === word);
   if (verb || word === "undo") return change(verb ?? "undo", names, values, surroundings);
   const kind = kindOf(word);
-  const limit = readNumber("--limit", values.limit, { least: 0, most: 1e9 });
+  const limit = readNumber("--limit", values.limit, { least: 0, most: 1e9, isWhole: true });
   const days =
     values.days === undefined ? undefined : readNumber("--days", values.days, { least: 0, most: 36_500 });
   const options = {

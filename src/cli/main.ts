@@ -8,10 +8,12 @@ import { interruption } from "./interruption.js";
 const { env: environment, stdout: out, stderr: err, stdin: input } = process;
 const signal = interruption(process, (code) => process.exit(code));
 // `... | head` has read enough.
-out.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit();
-  throw error;
-});
+for (const stream of [out, err]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit();
+    throw error;
+  });
+}
 
 const surroundings = { environment, out, err, signal, input };
 process.exitCode = await runCommandLine(process.argv.slice(2), COMMANDS, version(), surroundings);

@@ -5,19 +5,24 @@ import { OptimizerError } from "../errors.js";
 export const DEFAULT_ORIGIN = "http://127.0.0.1:11434";
 
 /**
- * The origin that a value of `OLLAMA_HOST` names: it may lack the scheme and the port, and may be an address to
- * listen at. Without a trailing slash.
+ * The origin that a value of `OLLAMA_HOST` names, as Ollama reads it: it may lack the scheme, the host or the port, stand
+ * in quotes, and be an address to listen at. Without a trailing slash.
  *
  * @throws OptimizerError `OPTION_INVALID`
  * @example ollamaOrigin("box") // "http://box:11434"
  * @example ollamaOrigin("0.0.0.0:8080") // "http://127.0.0.1:8080"
+ * @example ollamaOrigin(":8080") // "http://127.0.0.1:8080"
  */
 export function ollamaOrigin(value: string): string {
-  const hasScheme = /^https?:\/\//.test(value);
+  const bare = value.trim().replace(/^(["'])(.*)\1$/, "$2");
+  const named = bare.startsWith(":") && !bare.startsWith("::") ? `127.0.0.1${bare}` : bare;
+  const hasScheme = /^https?:\/\//i.test(named);
   try {
-    const url = new URL(hasScheme ? value : `http://${value}`);
+    if (!hasScheme && named.includes("://")) throw new TypeError("a scheme that Ollama does not speak");
+    const url = new URL(hasScheme ? named : `http://${named}`);
     if (url.hostname === "0.0.0.0") url.hostname = "127.0.0.1";
-    if (!hasScheme && url.port === "" && !/:80$/.test(value)) url.port = "11434";
+    if (url.hostname === "[::]") url.hostname = "[::1]";
+    if (!hasScheme && url.port === "" && !/:80$/.test(named)) url.port = "11434";
     return url.href.replace(/\/+$/, "");
   } catch {
     throw new OptimizerError({

@@ -3,12 +3,20 @@ import type { Logger } from "../logger.js";
 import { defaultStorePath } from "../storage/defaultStore.js";
 import { openJsonStore } from "../storage/json/openJsonStore.js";
 import type { OptimizerStore } from "../storage/store.js";
+import { usageError } from "./command.js";
 
-/** The folder of `--store`, else of `OPTIMIZER_STORE`, else the user's state folder. */
+/**
+ * What `--store` names, else `OPTIMIZER_STORE`, else the user's state folder.
+ *
+ * @throws OptimizerError `ARGUMENT_INVALID` for nothing, as of a variable that a script lacks: it would be the
+ * folder that one is in
+ */
 export function storeFolder(
   flag: string | undefined,
   environment: Readonly<Record<string, string | undefined>>,
 ): string {
+  if (flag?.trim() === "")
+    throw usageError("--store is empty", "Name a folder or a server, or leave it out.");
   return flag ?? (environment.OPTIMIZER_STORE || defaultStorePath({ env: environment }));
 }
 

@@ -1,11 +1,15 @@
 /** `serve`: Ollama's API on another port, with the window decided. */
 import { isAbsolute } from "node:path";
 import { Engine } from "../engine/engine.js";
+import { OptimizerError } from "../errors.js";
+import type { Logger } from "../logger.js";
 import { createServerApp, listen } from "../server/index.js";
 import { storeOf } from "../storage/storeOf.js";
 import { EXIT, type Surroundings } from "./command.js";
+import { isLocal } from "./ollamaOrigin.js";
 import { type OpenedCache, openCache } from "./openCache.js";
 import { type ServeOptions, type ServeSettings, serveOptions } from "./serveOptions.js";
+import { connected, isOnServer, type Opened } from "./storeAt.js";
 
 export const SERVE_USAGE = `serve [options]
 
@@ -14,7 +18,8 @@ Ollama's API at http://127.0.0.1:11435, with the window of each call decided. Po
   --port N            default 11435; 0 takes a free one                    (OPTIMIZER_PORT)
   --address A         default 127.0.0.1; others need a token               (OPTIMIZER_ADDRESS)
   --upstream URL      default http://127.0.0.1:11434                       (OLLAMA_HOST)
-  --store FOLDER      what is learned; default your state folder           (OPTIMIZER_STORE)
+  --store PLACE       a folder, redis://... or postgres://...              (OPTIMIZER_STORE)
+  --prefix TEXT       of the keys or tables on a server                    (OPTIMIZER_PREFIX)
   --allow-host NAME   a name that clients use for this server, repeatable  (OPTIMIZER_ALLOW_HOST)
   --body-limit N      MiB, default 32                                      (OPTIMIZER_BODY_LIMIT)
   --max-waiting N     calls that may wait for one model, default 512       (OPTIMIZER_MAX_WAITING)
@@ -55,12 +60,12 @@ export async function serve(args: readonly string[], surroundings: Surroundings)
 async function run(settings: ServeSettings, { out, err, signal }: Surroundings): Promise<void> {
   const { options, token } = settings;
   const logger = { warn: (text: string): void => void err.write(`${text}\n`) };
-  const store = storeOf(options.store, logger);
+  const { store, end } = await storeFor(options, logger);
   const tokenizerFolder = isAbsolute(store.location) ? store.location : null;
   const engine = new Engine({ store, logger, tokenizerFolder });
   let cache: OpenedCache | null = null;
   try {
-    cache = await openCache(options, store.location);
+    cache = await openCache(options, store.location, options.prefix);
     const app = createServerApp({
       upstream: options.upstream,
       store,
@@ -78,6 +83,14 @@ async function run(settings: ServeSettings, { out, err, signal }: Surroundings):
     });
     const { address, port, insecure } = options;
     const listener = await listen(app, { address, port, insecure, hasToken: token !== undefined });
+    if (isItself(options, listener.origin)) {
+      await listener.close();
+      throw new OptimizerError({
+        code: "OPTION_INVALID",
+        message: `--upstream is this server's own address, by ${settings.sources.upstream}`,
+        remedy: "Give the address of Ollama, e.g. --upstream http://127.0.0.1:11434.",
+      });
+    }
     out.write(`Listening at ${listener.origin}\n${described(settings, store.location)}`);
     const health = await app.request(`${listener.origin}/health`, { headers: authorization(token) });
     if (!health.ok) err.write("Ollama does not answer yet; calls work as soon as it does.\n");
@@ -89,8 +102,24 @@ async function run(settings: ServeSettings, { out, err, signal }: Surroundings):
   } finally {
     await engine.close();
     await cache?.close();
-    await store.close();
+    await store.close().finally(end);
   }
+}
+
+/** Unlike other commands, `serve` begins also while its store cannot be reached: what waits is stored then. */
+async function storeFor({ store, prefix }: ServeOptions, logger: Logger): Promise<Opened> {
+  if (store !== undefined && isOnServer(store)) return connected(store, prefix, logger);
+  return { store: storeOf(store, logger), end: async () => {} };
+}
+
+const EVERYWHERE: ReadonlySet<string> = new Set(["localhost", "0.0.0.0", "::"]);
+
+/** Whether calls would come back: OLLAMA_HOST is often set to this server, for Ollama's clients. */
+function isItself({ upstream, address }: ServeOptions, origin: string): boolean {
+  const above = new URL(upstream);
+  const host = above.hostname.replace(/^\[|\]$/g, "");
+  const isAnyOfOurs = isLocal(upstream) && [host, address].some((name) => EVERYWHERE.has(name));
+  return above.port === new URL(origin).port && (host === address || isAnyOfOurs);
 }
 
 /** What is in force, and by what. Never the token or credentials in an address. */
@@ -100,6 +129,7 @@ function described({ options, sources, token }: ServeSettings, store: string): s
     address: options.address,
     upstream: new URL(options.upstream).origin,
     store,
+    prefix: options.prefix ?? "none",
     allowHost: options.allowHost.join(", ") || "none",
     bodyLimit: `${options.bodyLimit} MiB`,
     maxWaiting: `${options.maxWaiting} calls for each model`,

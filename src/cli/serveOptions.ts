@@ -11,8 +11,10 @@ export interface ServeOptions {
   readonly address: string;
   /** Base address of Ollama. */
   readonly upstream: string;
-  /** undefined: the default folder. */
+  /** A folder, or the address of a Redis or PostgreSQL; undefined: the default folder. */
   readonly store: string | undefined;
+  /** Of keys or tables on a server. */
+  readonly prefix: string | undefined;
   readonly allowHost: readonly string[];
   /** MiB. */
   readonly bodyLimit: number;
@@ -62,12 +64,14 @@ const OPTIONS: { readonly [K in keyof ServeOptions]: Option<ServeOptions[K]> } =
   address: text("OPTIMIZER_ADDRESS", "127.0.0.1"),
   upstream: { ...text("OLLAMA_HOST", DEFAULT_ORIGIN), read: (value) => ollamaOrigin(asText(value)) },
   store: text<string | undefined>("OPTIMIZER_STORE", undefined),
+  prefix: text<string | undefined>("OPTIMIZER_PREFIX", undefined),
   allowHost: {
     environment: "OPTIMIZER_ALLOW_HOST",
     otherwise: [],
     type: "string",
     multiple: true,
-    read: (value) => (Array.isArray(value) ? value.map(asText) : asText(value).split(/[ ,]+/)),
+    read: (value) =>
+      (Array.isArray(value) ? value : asText(value).split(/[ ,]+/).filter(Boolean)).map(asHostName),
   },
   bodyLimit: wholeNumber("OPTIMIZER_BODY_LIMIT", 32, 1, 4_096),
   maxWaiting: wholeNumber("OPTIMIZER_MAX_WAITING", 512, 0, 1_000_000),
@@ -216,6 +220,12 @@ function timeToLive(environment: string): Option<ServeOptions["cacheTtl"]> {
 function asText(value: unknown): string {
   if (typeof value === "string" && value !== "") return value;
   throw new Wanted("text");
+}
+
+function asHostName(value: unknown): string {
+  const name = asText(value);
+  if (/^[\w.-]+$/.test(name)) return name;
+  throw new Wanted("a name without a scheme or a port");
 }
 
 /** `bodyLimit` as a flag: `body-limit`. */

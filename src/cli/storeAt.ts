@@ -8,32 +8,39 @@ import type { OptimizerStore } from "../storage/store.js";
 import type { Surroundings } from "./command.js";
 import { openStore, storeFolder } from "./openStore.js";
 import { postgresClient, redisClient } from "./serverClients.js";
-import { status } from "./status.js";
+import { type Status, status } from "./status.js";
 
 /** Flags that say which store, as `readFlags` takes them. */
 export const STORE_FLAGS = { store: { type: "string" }, prefix: { type: "string" } } as const;
 
 /** Lines of a help text for {@link STORE_FLAGS}. */
 export const STORE_HELP = `  --store PLACE   a folder, redis://... or postgres://...; default your state folder   (OPTIMIZER_STORE)
-  --prefix TEXT   of the keys or tables on a server, where the programs set one`;
+  --prefix TEXT   of the keys or tables on a server, where the programs set one        (OPTIMIZER_PREFIX)`;
+
+/** What the flags of {@link STORE_FLAGS} were given. */
+export interface StorePlace {
+  readonly store?: string | undefined;
+  readonly prefix?: string | undefined;
+}
 
 /**
  * Opens the store that the flags name, and closes it behind `use`.
  *
  * @param options.create a folder that is not there is made; without it nothing is, and the store is empty
+ * @param options.warn hears what the store warns of; default: printed to `err`
  * @throws OptimizerError `CLIENT_MISSING`, `STORE_UNREACHABLE`, `STORE_NEWER` and what else opening throws
  */
 export async function withStore<T>(
-  place: { readonly store?: string | undefined; readonly prefix?: string | undefined },
+  place: StorePlace,
   { environment, err, signal }: Pick<Surroundings, "environment" | "err" | "signal">,
   use: (store: OptimizerStore) => Promise<T>,
-  options: { readonly create?: boolean } = {},
+  options: { readonly create?: boolean; readonly warn?: (text: string) => void } = {},
 ): Promise<T> {
-  const logger: Logger = { warn: (text) => void err.write(`${text}\n`) };
-  const name = storeFolder(place.store, environment);
   const shown = status(err);
+  const logger: Logger = { warn: options.warn ?? ((text) => printed(text, err, shown)) };
+  const name = storeFolder(place.store, environment);
   const waiting = setTimeout(() => shown.show(`opening ${hidden(name)}`, 0), SLOW_MS);
-  const opening = open(name, place.prefix, logger, options.create ?? false);
+  const opening = open(name, prefixOf(place.prefix, environment), logger, options.create ?? false);
   const opened = await Promise.race([opening, aborted(signal)]).finally(() => {
     clearTimeout(waiting);
     shown.end();
@@ -48,8 +55,18 @@ export async function withStore<T>(
 /** Nobody needs to be told of less. Milliseconds. */
 const SLOW_MS = 400;
 
+/** In a line of its own, where a bar stands. */
+function printed(text: string, err: Surroundings["err"], shown: Status): void {
+  shown.end();
+  err.write(`${text}\n`);
+}
+
+function prefixOf(flag: string | undefined, environment: Surroundings["environment"]): string | undefined {
+  return flag ?? (environment.OPTIMIZER_PREFIX || undefined);
+}
+
 /** A URL without its password. */
-function hidden(name: string): string {
+export function hidden(name: string): string {
   return name.replace(/^(\w+:\/\/[^@/]*:)[^@/]*@/, "$1***@");
 }
 
@@ -62,7 +79,7 @@ function aborted(signal: AbortSignal): Promise<never> {
   });
 }
 
-interface Opened {
+export interface Opened {
   readonly store: OptimizerStore;
   /** Ends the client of a server. */
   end(): Promise<unknown>;
@@ -70,14 +87,27 @@ interface Opened {
 
 const NOTHING_TO_END = async (): Promise<void> => {};
 
+/** Whether a store lies on a server, rather than in a folder. */
+export function isOnServer(name: string): boolean {
+  return /^(rediss?|postgres(ql)?):\/\//.test(name);
+}
+
+/**
+ * The store on a server, before anything is asked of it.
+ *
+ * @throws OptimizerError `CLIENT_MISSING`
+ */
+export function connected(name: string, prefix: string | undefined, logger: Logger): Promise<Opened> {
+  return name.startsWith("redis") ? openRedis(name, prefix, logger) : openPostgres(name, prefix, logger);
+}
+
 async function open(
   name: string,
   prefix: string | undefined,
   logger: Logger,
   create: boolean,
 ): Promise<Opened> {
-  if (/^rediss?:\/\//.test(name)) return reached(await openRedis(name, prefix, logger));
-  if (/^postgres(ql)?:\/\//.test(name)) return reached(await openPostgres(name, prefix, logger));
+  if (isOnServer(name)) return reached(await connected(name, prefix, logger));
   if (!create && !existsSync(name)) {
     logger.warn(`There is no store at ${name} yet: the first call makes it.`);
     return { store: memoryStore(), end: NOTHING_TO_END };

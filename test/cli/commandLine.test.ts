@@ -50,7 +50,7 @@ test("a command gets its arguments, and its exit code is the program's", async (
   expect(seen).toEqual([["--name", "Ada"]]);
 });
 
-test.each([[["help"]], [["--help"]], [["-h"]], [[]]])(
+test.each([[["help"]], [["--help"]], [["-h"]], [[]], [["help", "help"]], [["help", "version"]]])(
   "%j lists the commands and the exit codes",
   async (argv) => {
     const { code, out } = await run(argv, tableOf({}));

@@ -41,3 +41,12 @@ test("a shell that is not known is refused by name", async () => {
   await expect(script("tcsh")).rejects.toThrow(/no completion for "tcsh".*bash, zsh, fish/);
   await expect(script("")).rejects.toThrow(/No shell was named/);
 });
+
+test("words that a command takes are completed too, each at its place", async () => {
+  const program = "langchain-ollama-optimizer";
+  expect(await offered([program, "help", "cal"])).toEqual(["calibrate"]);
+  expect(await offered([program, "completion", "f"])).toEqual(["fish"]);
+  expect(await offered([program, "inspect", "req"])).toEqual(["requests"]);
+  expect(await offered([program, "inspect", "pin", "ceil"])).toEqual(["ceiling"]);
+  expect(await offered([program, "version", ""])).toEqual(["--help"]);
+});

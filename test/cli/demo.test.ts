@@ -2,7 +2,6 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import { demo } from "../../src/cli/demo.js";
 import type {
   CallFacts,
   OllamaServer,
@@ -10,6 +9,7 @@ import type {
   ReceivedRequest,
 } from "../../src/testing/index.js";
 import { startOllamaServer } from "../../src/testing/index.js";
+import { commandLine } from "./commandLine.js";
 
 // The demo makes its stores in the system's folder for temporary files.
 let folder: string;
@@ -46,14 +46,8 @@ async function run(
   args: readonly string[],
   signal = new AbortController().signal,
 ): Promise<Ran> {
-  let out = "";
-  let err = "";
-  const exitCode = await demo(args, {
-    environment: { OLLAMA_HOST: host },
-    out: { write: (text) => (out += text) },
-    err: { write: (text) => (err += text) },
-    signal,
-  });
+  const ran = await commandLine(["demo", ...args], { environment: { OLLAMA_HOST: host }, signal });
+  const { code: exitCode, out, err } = ran;
   const row = (name: string): readonly [string, string] => {
     const line = out.split("\n").find((line) => line.startsWith(name)) ?? "";
     const [before = "", after = ""] = line.slice(name.length).trim().split(/ {3,}/);
@@ -85,7 +79,7 @@ describe("demo", () => {
     const ollama = await start({ models: [{ name: "tiny" }] });
     const { exitCode, err, out, row } = await run(ollama.origin, ["--short"]);
 
-    expect(err).toBe("");
+    expect(err).toMatch(/^Ollama at .*\n(.*: \d+ of 20 calls, .*\n)+$/);
     expect(exitCode).toBe(0);
     const { plain, optimized } = calls(ollama);
     expect([plain.length, optimized.length]).toEqual([20, 20]);
@@ -137,9 +131,15 @@ describe("demo", () => {
         { name: "vectors", weightBytes: 1e6, capabilities: ["embedding"] },
       ],
     });
-    const { out } = await run(ollama.origin, ["--short"]);
+    const { out, err } = await run(ollama.origin, ["--short", "--json"]);
 
-    expect(out).toContain("model small:latest, the smallest there");
+    expect(err).toContain("model small:latest, the smallest there");
+    expect(JSON.parse(out)).toMatchObject({
+      model: "small:latest",
+      calls: 20,
+      chatOllama: { cutAnswers: sum(calls(ollama).plain, ({ cut }) => Number(cut)) },
+      optimizedChatOllama: { cutAnswers: 0, refused: 0 },
+    });
     expect(new Set(calls(ollama).plain.map(({ body }) => body.model))).toEqual(new Set(["small:latest"]));
   });
 
@@ -150,14 +150,16 @@ describe("demo", () => {
       /^MODEL_NOT_FOUND: .* it has: tiny:latest, vectors:latest\. Run `ollama pull qwen3:8b`/,
     ],
     ["a model that cannot chat", ["--model", "vectors"], /^MODEL_UNSUITABLE: The model vectors /],
-    ["an unknown option", ["--fast"], /^ARGUMENT_INVALID: Unknown option '--fast'/],
-  ])("fails for %s with a remedy and no stack", async (_, args, expected) => {
+    ["an unknown option", ["--fast"], /^ARGUMENT_INVALID: demo has no flag --fast/, 2],
+    ["an option without its value", ["--model"], /^ARGUMENT_INVALID: .*--model/, 2],
+    ["a word that is no option", ["tiny"], /^ARGUMENT_INVALID: "tiny" is too much/, 2],
+  ])("fails for %s with a remedy and no stack", async (_, args, expected, code = 1) => {
     const ollama = await start({
       models: [{ name: "tiny" }, { name: "vectors", capabilities: ["embedding"] }],
     });
     const { exitCode, err } = await run(ollama.origin, args);
 
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(code);
     expect(err.trim()).toMatch(expected);
     expect(err).not.toContain("    at ");
   });
@@ -185,12 +187,12 @@ describe("demo", () => {
     const stop = new AbortController();
     const before = readdirSync(folder);
     const running = run(ollama.origin, ["--short"], stop.signal);
-    await vi.waitUntil(() => calls(ollama).plain.length > 0);
+    await vi.waitUntil(() => calls(ollama).plain.length > 0, { timeout: 20_000 });
     stop.abort();
     const { exitCode, err } = await running;
 
     expect(exitCode).toBe(130);
-    expect(err.trim()).toBe("Stopped.");
+    expect(err).toMatch(/\nStopped\.\n$/);
     expect(readdirSync(folder)).toEqual(before);
     expect(existsSync(folder)).toBe(true);
   });

@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough, Readable } from "node:stream";
@@ -119,6 +121,16 @@ test("what is no export is refused by what is wrong with it", async () => {
   expect(await errors(at("cut.gz"))).toMatch(/FILE_UNREADABLE: .*ends too early/);
   expect(await errors(at("none"))).toMatch(/FILE_UNREADABLE: .*does not exist/);
   expect(await errors(folder)).toMatch(/FILE_UNREADABLE: .*is a folder/);
+});
+
+test("what is there but cannot be opened is told in words, though the store is opened meanwhile", async () => {
+  const server = createServer().listen(at("socket"));
+  await once(server, "listening");
+  expect(await importing(at("socket"))).toMatchObject({
+    code: 1,
+    err: expect.stringMatching(/^FILE_UNREADABLE: .*it is no file/),
+  });
+  server.close();
 });
 
 test("called in a way it cannot be", async () => {

@@ -59,6 +59,16 @@ test("conditions filter, --sort orders, --limit ends", async () => {
   expect(await prompts("--where", "model!=tiny")).toEqual([]);
   expect(await prompts("--where", "error!=-")).toEqual([]);
   expect(await prompts("--where", "error=-", "--days", "1")).toHaveLength(7);
+  const [newest] = JSON.parse((await run(["requests", "--json", "--limit", "1"])).out) as [{ at: string }];
+  const day = newest.at.slice(0, 10);
+  expect(await prompts("--where", `at>=${day}T00:00:00.000Z`)).toHaveLength(7);
+  expect(await prompts("--where", `at<${day} 00:00`)).toEqual([]);
+  const reloads = async (answer: string) => (await run(["decisions", "--where", `reloaded=${answer}`])).out;
+  expect(await reloads("true")).toMatch(/\n2 decisions\.\n$/);
+  expect(await reloads("no")).toMatch(/\n5 decisions\.\n$/);
+  expect((await run(["decisions", "--where", "reloaded=maybe"])).err).toMatch(
+    /"maybe" is compared with yes or no/,
+  );
   expect((await run(["decisions", "--where", "action=grow"])).out).toMatch(
     /reason.*\n.*grow.*\n\n1 decision/,
   );

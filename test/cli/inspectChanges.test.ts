@@ -88,7 +88,7 @@ test("beyond a ceiling that was set no window is loaded, and a prompt that needs
   const model = chat();
   const { numCtx, action } = decisionOf(await model.invoke("many words ".repeat(2300)));
   expect([action, numCtx]).toEqual(["grow", 8192]);
-  await expect(model.invoke("many words ".repeat(8000))).rejects.toThrow(/more than the 8192 tokens/);
+  await expect(model.invoke("many words ".repeat(8000))).rejects.toThrow(/the ceiling of "tiny" that a person set/);
   await model.store.close();
   await yes("unpin", "ceiling", "tiny");
   const free = chat();
@@ -192,9 +192,11 @@ test("what cannot be done is refused with what to do", async () => {
   expect(await errorOf("pin", "window", "tinny")).toMatch(
     /MODEL_NOT_FOUND.*there are tiny.*Did you mean tiny/,
   );
-  expect(await errorOf("pin", "ceiling", "tiny")).toMatch(/NOTHING_TO_PIN.*inspect set ceiling/);
+  expect(await errorOf("pin", "ceiling", "tiny")).toMatch(/NOTHING_TO_PIN: tiny .*inspect set ceiling/);
   expect(await errorOf("set", "window", "tiny")).toMatch(/No number of tokens/);
-  expect(await errorOf("set", "window", "tiny", "99999")).toMatch(/from 1 to 32768/);
+  expect(await errorOf("set", "window", "tiny", "99999")).toMatch(/from 256 to 32768/);
+  expect(await errorOf("set", "window", "tiny", "2")).toMatch(/from 256 to 32768/);
+  expect(await errorOf("set", "window", "tiny", "4096.5")).toMatch(/whole number/);
   expect(await errorOf("set", "window", "tiny", "1", "2")).toMatch(/"1 2" is too much/);
   expect(await errorOf("forget", "template", "none")).toMatch(/NOT_FOUND/);
   expect(await errorOf("undo")).toMatch(/NOTHING_TO_UNDO/);

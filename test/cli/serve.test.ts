@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Ollama } from "ollama";
@@ -45,7 +47,7 @@ test("an empty variable counts as not set, and yes or no is read as words and di
     false,
     false,
   ]);
-  expect(serveOptions([], { OPTIMIZER_ALLOW_HOST: "a.lan,b.lan" }).options.allowHost).toEqual([
+  expect(serveOptions([], { OPTIMIZER_ALLOW_HOST: " a.lan, b.lan " }).options.allowHost).toEqual([
     "a.lan",
     "b.lan",
   ]);
@@ -56,6 +58,7 @@ test("OLLAMA_HOST is read as Ollama reads it", () => {
   expect(upstream("0.0.0.0")).toBe("http://127.0.0.1:11434");
   expect(upstream("box:8080")).toBe("http://box:8080");
   expect(upstream("https://box/ollama/")).toBe("https://box/ollama");
+  expect(upstream("HTTP://box")).toBe("http://box");
 });
 
 test("what cannot be meant is refused with a remedy, wherever it was said", () => {
@@ -73,6 +76,10 @@ test("what cannot be meant is refused with a remedy, wherever it was said", () =
     ["--config", optionsFile({ override: "perhaps" })],
     ["--config", optionsFile({ allowHost: [1] })],
     ["--config", optionsFile({ address: "" })],
+    ["--upstream", "ftp://box"],
+    ["--upstream", "unix:///run/ollama.sock"],
+    ["--allow-host", "ollama.lan:11435"],
+    ["--allow-host", "http://ollama.lan"],
   ]) {
     expect(() => serveOptions(args, {}), args.join(" ")).toThrow(/^(?=.*\. ).+/);
   }
@@ -122,6 +129,33 @@ test("it serves, tells its options but no secrets, and ends when told to", async
   rmSync(folder, { recursive: true });
   rmSync(`${folder}-other`, { recursive: true, force: true });
 });
+
+test("it does not send its calls to itself, as with OLLAMA_HOST set for its clients", async () => {
+  const { port } = await freeAddress();
+  const folder = mkdtempSync(join(tmpdir(), "serve-"));
+  const out = { write: () => {} };
+  for (const host of [`127.0.0.1:${port}`, `localhost:${port}`, `0.0.0.0:${port}`]) {
+    const environment = { OLLAMA_HOST: host, OPTIMIZER_TOKEN: "hidden" };
+    const signal = AbortSignal.timeout(2_000);
+    for (const address of ["127.0.0.1", "0.0.0.0"]) {
+      const args = ["--port", String(port), "--address", address, "--store", folder];
+      await expect(serve(args, { environment, out, err: out, signal })).rejects.toMatchObject({
+        code: "OPTION_INVALID",
+        message: expect.stringContaining("--upstream"),
+      });
+    }
+  }
+  rmSync(folder, { recursive: true });
+});
+
+async function freeAddress(): Promise<AddressInfo> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return address;
+}
 
 describe("the cache of replies", () => {
   test("is off unless a place is named, by flag, variable or file", () => {

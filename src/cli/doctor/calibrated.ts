@@ -10,7 +10,7 @@ import type { KnownModel } from "./models.js";
  */
 export function calibrationFindings(
   models: readonly KnownModel[],
-  profiles: readonly Pick<ProfileRecord, "blob" | "calibration">[],
+  profiles: readonly KnownProfile[],
   version: string,
 ): readonly Finding[] {
   const never: string[] = [];
@@ -28,11 +28,24 @@ export function calibrationFindings(
         "models",
         "note",
         `Never calibrated: ${never.join(", ")}. Their batch and what they spill are decided by what calls happen to show.`,
-        `For one that is used much: langchain-ollama-optimizer calibrate ${never[0]}`,
+        `For one that is used much: langchain-ollama-optimizer calibrate ${mostUsed(never, profiles)}`,
       ),
     );
   }
   return found;
+}
+
+type KnownProfile = Pick<ProfileRecord, "blob" | "calibration"> &
+  Partial<Pick<ProfileRecord, "models" | "counts">>;
+
+/** Of these names, the one that most calls went to; without calls the first. */
+function mostUsed(names: readonly string[], profiles: readonly KnownProfile[]): string {
+  const calls = (name: string): number =>
+    profiles.reduce((sum, { models = [], counts }) => {
+      const isIts = models.some((model) => model === name || `${model}:latest` === name);
+      return sum + (isIts ? (counts?.calls ?? 0) : 0);
+    }, 0);
+  return names.toSorted((a, b) => calls(b) - calls(a))[0]!;
 }
 
 type Done = NonNullable<ProfileRecord["calibration"]>;

@@ -1,7 +1,7 @@
 /** Whether programs take turns at loading a model with windows of their own. */
 import type { WireLoadedModel } from "../../backend/wire.js";
 import type { ProfileRecord } from "../../records.js";
-import { count } from "../terminal.js";
+import { count, counted } from "../terminal.js";
 import { type Finding, finding } from "./finding.js";
 import type { LogFacts } from "./serverLog.js";
 
@@ -66,7 +66,7 @@ function logged(log: LogFacts | null): Finding[] {
       finding(
         "clients",
         "warning",
-        `${which} loaded ${count(loads.length)} times since the server's start, with windows of ${windows.map(count).join(", ")}.`,
+        `${which} loaded ${counted(loads.length, "time")} since the server's start, with windows of ${windows.map(count).join(", ")}.`,
         SHARE_A_WINDOW,
       ),
     ];
@@ -76,7 +76,7 @@ function logged(log: LogFacts | null): Finding[] {
       finding(
         "clients",
         "note",
-        `${count(log.compatibleCalls)} calls came by /v1, where no window can be set: they get the default one, and reload a model that has another.`,
+        `${counted(log.compatibleCalls, "call")} came by /v1, where no window can be set: such calls get the default one, and reload a model that has another.`,
         "Point those programs to langchain-ollama-optimizer serve.",
       ),
     );
@@ -86,7 +86,7 @@ function logged(log: LogFacts | null): Finding[] {
       finding(
         "window",
         "warning",
-        `${count(log.cuts)} prompts were cut since the server's start, and answered as if they were whole.`,
+        `Since the server's start ${counted(log.cuts, "prompt")} ${log.cuts === 1 ? "was" : "were"} cut and answered as if whole.`,
         "Use OptimizedChatOllama, or langchain-ollama-optimizer serve for other programs.",
       ),
     );

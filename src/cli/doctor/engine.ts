@@ -1,5 +1,5 @@
 /** How the server was started, as its log tells. */
-import { count } from "../terminal.js";
+import { count, counted } from "../terminal.js";
 import { type Finding, finding } from "./finding.js";
 import type { LogFacts } from "./serverLog.js";
 
@@ -18,7 +18,24 @@ export function engineFindings(log: LogFacts | null): readonly Finding[] {
       ),
     ];
   }
-  return [defaultWindow(log), ...attention(log), ...parallel(log)];
+  return [defaultWindow(log), ...failures(log), ...attention(log), ...parallel(log)];
+}
+
+function failures({ failedLoads, lastFailure }: LogFacts): Finding[] {
+  if (failedLoads === 0) return [];
+  const text = `${counted(failedLoads, "load")} failed since the server's start`;
+  if (lastFailure === null) return [finding("engine", "note", `${text}; the last one did not.`)];
+  return [finding("engine", "error", `${text}, the last one for: ${lastFailure}.`, remedyOf(lastFailure))];
+}
+
+function remedyOf(failure: string): string {
+  // 0.24.0 leaves the cache unquantized then; 0.34.0 loads nothing.
+  if (/quantized .*requires flash_attn/i.test(failure)) {
+    return `OLLAMA_FLASH_ATTENTION=1, or no OLLAMA_KV_CACHE_TYPE. ${HOW_TO_SET}`;
+  }
+  if (/memory|alloc/i.test(failure))
+    return "Unload other models (ollama stop NAME), or use a smaller window or model.";
+  return "Read what the server's log says before it.";
 }
 
 function defaultWindow({ settings, defaultNumCtx }: LogFacts): Finding {

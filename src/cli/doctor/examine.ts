@@ -18,12 +18,12 @@ import { type Finding, finding, TOPICS } from "./finding.js";
 import { memoryFindings } from "./memory.js";
 import { type KnownModel, loadedFindings, modelFindings } from "./models.js";
 import { type LogFacts, readLog } from "./serverLog.js";
-import { storeHealth } from "./store.js";
+import type { StoreHealth } from "./store.js";
 import { versionFindings } from "./version.js";
 
 export interface Examination {
   readonly server: ServerAddress;
-  readonly storeFolder: string;
+  readonly store: () => Promise<StoreHealth>;
   /** Text of the server's log; null when there is none to be read. */
   readonly log: string | null;
   /** null for a server on another machine. */
@@ -31,8 +31,8 @@ export interface Examination {
   /** How long to watch which windows are loaded, milliseconds. */
   readonly watchMs: number;
   readonly signal: AbortSignal;
-  /** Told how far the watching is, 0 to 1. */
-  readonly onWatch?: (share: number) => void;
+  /** Told what is done now, and how far it is, 0 to 1. */
+  readonly onStep?: (text: string, share: number) => void;
 }
 
 /** A server that says nothing for so long is not there. */
@@ -47,18 +47,19 @@ const MOST_MODELS = 100;
  * @throws the signal's reason
  */
 export async function examine(examination: Examination): Promise<readonly Finding[]> {
-  const { findings, profiles } = await storeHealth(examination.storeFolder);
+  const { findings, profiles } = await examination.store();
   const server = await serverFindings(examination, profiles);
   return [...server, ...findings].sort((a, b) => TOPICS.indexOf(a.topic) - TOPICS.indexOf(b.topic));
 }
 
 async function serverFindings(
-  { server, log, memory, watchMs, signal, onWatch }: Examination,
+  { server, log, memory, watchMs, signal, onStep }: Examination,
   stored: readonly ProfileRecord[],
 ): Promise<readonly Finding[]> {
   const soon = (): AbortSignal => AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]);
   let version: string;
   let models: readonly KnownModel[];
+  onStep?.(`asking ${new URL(server.origin).host}`, 0);
   try {
     version = await serverVersion(server, soon());
     models = await knownModels(server, soon());
@@ -67,7 +68,7 @@ async function serverFindings(
     return [unreachable(server, error), ...memoryFindings(memory, [])];
   }
   const facts = log === null ? null : ofThisServer(readLog(log), server);
-  const looks = await watch(server, watchMs, signal, onWatch);
+  const looks = await watch(server, watchMs, signal, onStep);
   const profiles = stored.filter((profile) => profile.serverId === serverId(server.origin));
   return [
     ...versionFindings(version),
@@ -92,8 +93,15 @@ async function knownModels(server: ServerAddress, signal: AbortSignal): Promise<
 
 function unreachable({ origin }: ServerAddress, error: unknown): Finding {
   if (OptimizerError.isInstance(error)) {
-    const { message, remedy } = error;
-    return finding("server", "error", message.replace(remedy, "").trim(), remedy);
+    const { code, message, remedy } = error;
+    const text = message.replace(remedy, "").trim();
+    const isSilent = code === "SERVER_UNREACHABLE";
+    return finding(
+      "server",
+      "error",
+      text,
+      isSilent ? "Start it with `ollama serve`, or say where it runs: --host or OLLAMA_HOST." : remedy,
+    );
   }
   return finding(
     "server",
@@ -115,13 +123,13 @@ async function watch(
   server: ServerAddress,
   watchMs: number,
   signal: AbortSignal,
-  onWatch: Examination["onWatch"],
+  onStep: Examination["onStep"],
 ): Promise<readonly (readonly WireLoadedModel[])[]> {
   const looks: WireLoadedModel[][] = [];
   for (let waited = 0; ; waited += LOOK_MS) {
     looks.push(await loadedModels(server, signal).catch(() => []));
     if (waited >= watchMs) return looks;
-    onWatch?.(waited / watchMs);
+    onStep?.("watching which windows are loaded", waited / watchMs);
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     signal.throwIfAborted();
   }

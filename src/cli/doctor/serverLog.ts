@@ -16,8 +16,11 @@ export interface LogFacts {
   /** Of the last load: whether flash attention was on, the cache's type. */
   readonly flashAttention: boolean | null;
   readonly cacheType: string | null;
-  /** Windows of all loads, in order; the weights' digest where it is told. */
+  /** Windows of all loads that did not fail, in order; the weights' digest where it is told. */
   readonly loads: readonly { readonly blob: string | null; readonly numCtx: number }[];
+  readonly failedLoads: number;
+  /** Why the last load failed; null when it did not. */
+  readonly lastFailure: string | null;
   /** Calls of the OpenAI and Anthropic surfaces, which cannot set a window. */
   readonly compatibleCalls: number;
   /** Prompts that were cut (told up to 0.29). */
@@ -46,7 +49,10 @@ export function readLog(text: string): LogFacts {
   };
   const word = (pattern: RegExp): string | null => [...recent.matchAll(pattern)].at(-1)?.[1] ?? null;
   const settings = /env="map\[([^\n]*)\]"/.exec(recent)?.[1] ?? "";
-  const flash = word(/Flash Attention (?:was auto, set to )?(enabled|disabled)/g);
+  // Set by the user it is told by the context, else by what was found out.
+  const flash = word(
+    /(?:Flash Attention (?:was auto, set to )?|llama_context: flash_attn += )(enabled|disabled)/g,
+  );
   return {
     port: number(/msg="Listening on \S*:(\d+) /g),
     settings: Object.fromEntries(
@@ -55,7 +61,7 @@ export function readLog(text: string): LogFacts {
     defaultNumCtx: number(/default_num_ctx=(\d+)/g),
     flashAttention: flash === null ? null : flash === "enabled",
     cacheType: word(/llama_kv_cache: size = .* K \((\w+)\)/g),
-    loads: loadsIn(recent),
+    ...loadsIn(recent),
     compatibleCalls: [...recent.matchAll(/^\[GIN\].*"\/v1\/(?!models)/gm)].length,
     cuts: [...recent.matchAll(/msg="truncating input prompt"/g)].length,
   };
@@ -65,19 +71,27 @@ export function readLog(text: string): LogFacts {
  * 0.30 and later start a program for each load; before, the request has the window times the parallel calls, and the
  * file is named in a line before it.
  */
-function loadsIn(text: string): LogFacts["loads"] {
+function loadsIn(text: string): Pick<LogFacts, "loads" | "failedLoads" | "lastFailure"> {
   const pattern =
-    /loaded meta data [^\n]*sha256-([0-9a-f]{64})|msg="starting llama-server" cmd="[^\n]*?sha256-([0-9a-f]{64})[^\n]*? -c (\d+) -np (\d+)|Operation:commit [^\n]*?Parallel:(\d+) [^\n]*?KvSize:(\d+)/g;
+    /loaded meta data [^\n]*sha256-([0-9a-f]{64})|msg="starting llama-server" cmd="[^\n]*?sha256-([0-9a-f]{64})[^\n]*? -c (\d+) -np (\d+)|Operation:commit [^\n]*?Parallel:(\d+) [^\n]*?KvSize:(\d+)|msg="Load failed" [^\n]*? error="?([^\n]*?)"?$/gm;
   const loads: LogFacts["loads"][number][] = [];
+  let failedLoads = 0;
+  let lastFailure: string | null = null;
   let named: string | null = null;
-  for (const [, file, blob, window, slots, parallel, cells] of text.matchAll(pattern)) {
+  for (const [, file, blob, window, slots, parallel, cells, failure] of text.matchAll(pattern)) {
     if (file !== undefined) named = file;
-    else {
+    else if (failure !== undefined) {
+      // What had begun.
+      if (lastFailure === null) loads.pop();
+      failedLoads++;
+      lastFailure = failure.split("\\n").at(-1)!;
+    } else {
       const numCtx = Number(window ?? cells) / Number(slots ?? parallel);
       loads.push({ blob: blob ?? named, numCtx });
+      lastFailure = null;
     }
   }
-  return loads;
+  return { loads, failedLoads, lastFailure };
 }
 
 /** Where logs lie: https://docs.ollama.com/troubleshooting. */

@@ -5,7 +5,9 @@ import { join } from "node:path";
 import { OptimizerError } from "../../errors.js";
 import type { ProfileRecord, RequestRecord } from "../../records.js";
 import type { OptimizerStore } from "../../storage/store.js";
-import { openStore } from "../openStore.js";
+import type { Surroundings } from "../command.js";
+import { storeFolder } from "../openStore.js";
+import { isOnServer, type StorePlace, withStore } from "../storeAt.js";
 import { count, counted, size } from "../terminal.js";
 import { type Finding, finding } from "./finding.js";
 
@@ -17,55 +19,58 @@ export interface StoreHealth {
 const RECENT_REQUESTS = 200;
 const LOW_DISK_BYTES = 2 ** 30;
 
-/** Opens the folder as any program does (what is damaged is set aside), unless there is none yet. */
-export async function storeHealth(folder: string): Promise<StoreHealth> {
-  if (!existsSync(folder)) {
+/** Opens the store as any program does (what is damaged is set aside), unless it is a folder that is not there yet. */
+export async function storeHealth(place: StorePlace, surroundings: Surroundings): Promise<StoreHealth> {
+  const name = storeFolder(place.store, surroundings.environment);
+  const folder = isOnServer(name) ? null : name;
+  if (folder !== null && !existsSync(folder)) {
     const text = `There is no store at ${folder} yet: the first call makes it.`;
     return { findings: [finding("store", "note", text)], profiles: [] };
   }
   const warned: string[] = [];
-  let store: OptimizerStore;
   try {
-    store = await openStore(folder, { warn: (text) => void warned.push(text) });
+    return await withStore(place, surroundings, (store) => examined(store, folder, warned), {
+      warn: (text) => void warned.push(text),
+    });
   } catch (error) {
+    surroundings.signal.throwIfAborted();
     if (!OptimizerError.isInstance(error)) throw error;
     const { message, remedy } = error;
     const text = message.endsWith(remedy) ? message.slice(0, -remedy.length).trim() : message;
     return { findings: [finding("store", "error", text, remedy)], profiles: [] };
   }
-  try {
-    const profiles = [...store.list("profiles")];
-    const findings = [
-      await contents(store, folder, profiles),
-      ...warned.map((text) =>
-        finding(
-          "store",
-          "warning",
-          text,
-          "Put a copy of the file back if there is one; else nothing: it is learned anew.",
-        ),
-      ),
-      ...setAside(folder),
-      ...(await disk(folder)),
-      ...(await recentCalls(store)),
-      ...settled(profiles),
-    ];
-    return { findings, profiles };
-  } finally {
-    await store.close();
-  }
 }
 
-async function contents(
+/** @param folder null for a store on a server */
+async function examined(
   store: OptimizerStore,
-  folder: string,
-  profiles: readonly ProfileRecord[],
-): Promise<Finding> {
+  folder: string | null,
+  warned: readonly string[],
+): Promise<StoreHealth> {
+  const profiles = [...store.list("profiles")];
+  const findings = [
+    contents(store, folder, profiles),
+    ...warned.map((text) =>
+      finding(
+        "store",
+        "warning",
+        text,
+        "Put a copy of the file back if there is one; else nothing: it is learned anew.",
+      ),
+    ),
+    ...(folder === null ? [] : [...setAside(folder), ...(await disk(folder))]),
+    ...(await recentCalls(store)),
+    ...settled(profiles),
+  ];
+  return { findings, profiles };
+}
+
+function contents(store: OptimizerStore, folder: string | null, profiles: readonly ProfileRecord[]): Finding {
   const templates = [...store.list("templates")].length;
   return finding(
     "store",
     "ok",
-    `${folder} can be read: ${counted(templates, "template")}, ${counted(profiles.length, "profile")}, ${size(sizeOf(folder))}.`,
+    `${folder ?? store.location} can be read: ${counted(templates, "template")}, ${counted(profiles.length, "profile")}${folder === null ? "" : `, ${size(sizeOf(folder))}`}.`,
   );
 }
 

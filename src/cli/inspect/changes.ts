@@ -30,6 +30,8 @@ export const VERBS = ["forget", "pin", "unpin", "set"] as const;
 export type Verb = (typeof VERBS)[number];
 
 const LARGEST = 2 ** 30;
+/** Below this a window holds nothing: the smallest that decisions choose among. */
+const LEAST_WINDOW = 256;
 
 const RULES: Readonly<Record<Verb, Readonly<Record<string, Rule>>>> = {
   forget: {
@@ -79,7 +81,7 @@ const RULES: Readonly<Record<Verb, Readonly<Record<string, Rule>>>> = {
   set: {
     template: (store, id, tokens) => {
       const template = documentOf(store, "templates", id);
-      const fields = { pinnedReserve: readTokens(tokens, LARGEST) };
+      const fields = { pinnedReserve: readTokens(tokens, 1, LARGEST) };
       return {
         text: `keep ${tokensOf(fields)} for the replies of the template ${template.id}`,
         operations: [{ type: "set", kind: "templates", id: template.id, fields }],
@@ -87,11 +89,11 @@ const RULES: Readonly<Record<Verb, Readonly<Record<string, Rule>>>> = {
     },
     window: ofModel(
       (name, fields) => `set the window of ${name} to ${tokensOf(fields)}`,
-      ({ trainedNumCtx }, tokens) => ({ pinnedNumCtx: readTokens(tokens, trainedNumCtx) }),
+      ({ trainedNumCtx }, tokens) => ({ pinnedNumCtx: readTokens(tokens, LEAST_WINDOW, trainedNumCtx) }),
     ),
     ceiling: ofModel(
       (name, fields) => `load no window of ${name} beyond ${tokensOf(fields)}`,
-      ({ trainedNumCtx }, tokens) => ({ maximumNumCtx: readTokens(tokens, trainedNumCtx) }),
+      ({ trainedNumCtx }, tokens) => ({ maximumNumCtx: readTokens(tokens, LEAST_WINDOW, trainedNumCtx) }),
     ),
   },
 };
@@ -175,16 +177,16 @@ function pinTemplate(store: OptimizerStore, id: string): Plan {
   };
 }
 
-function presentWindow({ lastOptions, id }: ProfileRecord): Readonly<Record<string, unknown>> {
+function presentWindow({ lastOptions, models, id }: ProfileRecord): Readonly<Record<string, unknown>> {
   const { num_ctx: window } = lastOptions ?? {};
   if (window) return { pinnedNumCtx: window };
-  throw nothingToPin(`No window of ${id} is known`, "window");
+  throw nothingToPin(`No window of ${models?.[0] ?? id} is known`, "window");
 }
 
-function presentCeiling({ ceilings = [], id }: ProfileRecord): Readonly<Record<string, unknown>> {
+function presentCeiling({ ceilings = [], models, id }: ProfileRecord): Readonly<Record<string, unknown>> {
   const largest = ceilings.length > 0 ? rungBelow(Math.min(...ceilings.map(({ numCtx }) => numCtx))) : 0;
   if (largest > 0) return { maximumNumCtx: largest };
-  throw nothingToPin(`${id} never ran out of memory`, "ceiling");
+  throw nothingToPin(`${models?.[0] ?? id} never ran out of memory`, "ceiling");
 }
 
 function nothingToPin(message: string, noun: string): OptimizerError {
@@ -195,9 +197,9 @@ function nothingToPin(message: string, noun: string): OptimizerError {
   });
 }
 
-function readTokens(text: string | undefined, most: number | null): number {
+function readTokens(text: string | undefined, least: number, most: number | null): number {
   if (text === undefined) throw usageError("No number of tokens was given", "Give one behind the name.");
-  return Math.round(readNumber("TOKENS", text, { least: 1, most: most ?? LARGEST }));
+  return readNumber("TOKENS", text, { least, most: most ?? LARGEST, isWhole: true });
 }
 
 function tokensOf(fields: Readonly<Record<string, unknown>>): string {

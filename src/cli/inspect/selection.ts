@@ -76,9 +76,18 @@ function testOf(operator: string, operand: string): Test {
   return (value) => (value === null ? operator === "!=" : holds(compare(value, like(value, operand))));
 }
 
-/** An operand is a number where the column has numbers. */
+/** As they are written by people and, with a T and a zone, in the records. */
+const MOMENT = /^(\d{4}-\d\d-\d\d)T([\d:]+)(?:\.\d+)?Z?$/;
+const YES_OR_NO: Readonly<Record<string, boolean>> = { yes: true, true: true, no: false, false: false };
+
+/** An operand is a number where the column has numbers, and yes or no where it has those. */
 function like(value: NonNullable<Value>, operand: string): NonNullable<Value> {
-  if (typeof value !== "number") return operand;
+  if (typeof value === "string") return operand.replace(MOMENT, "$1 $2");
+  if (typeof value === "boolean") {
+    const known = YES_OR_NO[operand.toLowerCase()];
+    if (known === undefined) throw usageError(`"${operand}" is compared with yes or no`, "Give one of them.");
+    return known;
+  }
   const number = Number(operand);
   if (operand === "" || Number.isNaN(number)) {
     throw usageError(`"${operand}" is compared with numbers`, "Give a number.");

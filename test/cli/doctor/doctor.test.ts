@@ -39,7 +39,7 @@ async function run(
 
 async function findings(surroundings: Surroundings = {}, args: readonly string[] = []) {
   const { code, out, err } = await run(["--json", ...args], surroundings);
-  expect(err.replace("watching which windows are loaded\n", "")).toBe("");
+  expect(err.replace(/^((asking|opening) \S+|watching which windows are loaded)\n/gm, "")).toBe("");
   const list = (JSON.parse(out) as { findings: Finding[] }).findings;
   return { code, list, worst: list.filter(({ severity }) => severity === "warning" || severity === "error") };
 }
@@ -216,4 +216,23 @@ test("Ctrl-C while it watches ends it with 130", async () => {
   await expect.poll(() => ollama.requests.filter(({ path }) => path === "/api/ps").length).toBeGreaterThan(1);
   stop.abort();
   expect((await running).code).toBe(130);
+});
+
+test("a word that is no flag is refused", async () => {
+  expect(await run(["now"])).toMatchObject({ code: 2, err: expect.stringContaining('"now" is too much') });
+});
+
+test("a store on a server is examined as such, and makes no folder", async () => {
+  const { list } = await findings({}, ["--store", "postgres://nobody@127.0.0.1:1/none"]);
+  expect(list.filter(({ topic }) => topic === "store")).toMatchObject([
+    { severity: "error", text: expect.stringContaining("PostgreSQL") },
+  ]);
+  expect(existsSync("postgres:")).toBe(false);
+}, 20_000);
+
+test("nothing for a store is refused rather than taken for this folder", async () => {
+  expect(await run(["--store", ""])).toMatchObject({
+    code: 2,
+    err: expect.stringContaining("--store is empty"),
+  });
 });

@@ -128,6 +128,20 @@ describe("the engine", () => {
     expect(ignored).toMatchObject([{ text: "OLLAMA_KV_CACHE_TYPE is q8_0, but the last load used f16." }]);
   });
 
+  test("a last load that failed is an error with what to change", () => {
+    const failed =
+      'msg="Load failed" model=/a error="exit status 1: a\\nquantized V cache requires flash_attn to be enabled"\n';
+    expect(worst(engineFindings(log("", failed)))).toMatchObject([
+      {
+        severity: "error",
+        text: "1 load failed since the server's start, the last one for: quantized V cache requires flash_attn to be enabled.",
+        remedy: expect.stringMatching(/OLLAMA_FLASH_ATTENTION=1, or no OLLAMA_KV_CACHE_TYPE/),
+      },
+    ]);
+    const after = 'msg="starting llama-server" cmd="/l sha256-'.concat("a".repeat(64), ' -c 4096 -np 1"\n');
+    expect(worst(engineFindings(log("", failed + after)))).toEqual([]);
+  });
+
   test("parallel calls multiply the memory of a window", () => {
     expect(text(engineFindings(log("OLLAMA_NUM_PARALLEL:4")))).toContain("4 times the memory");
   });

@@ -42,6 +42,29 @@ test("the window is what one call gets, however many share the cache", () => {
   expect(readLog(old).loads.map(({ numCtx }) => numCtx)).toEqual([128, 2048, 2048, 4096]);
 });
 
+test("flash attention that was set, and the cache that it permits, are read from both", () => {
+  expect(readLog(recorded("0.34.0-quantized-cache"))).toMatchObject({
+    flashAttention: true,
+    cacheType: "q8_0",
+  });
+  expect(readLog(recorded("0.24.0-no-flash-attention"))).toMatchObject({
+    flashAttention: false,
+    cacheType: "f16",
+    failedLoads: 0,
+  });
+});
+
+test("loads that failed are no loads, and why the last one did is told", () => {
+  const log = recorded("0.34.0-loads-fail");
+  expect(readLog(log.replace(/\n[^\n]*(?:\n[^\n]*)\n$/, "\n"))).toMatchObject({
+    loads: [],
+    failedLoads: 1,
+    lastFailure: "llama_init_from_model: quantized V cache requires flash_attn to be enabled",
+  });
+  // The next one has begun.
+  expect(readLog(log)).toMatchObject({ loads: [{ numCtx: 4096 }], failedLoads: 1, lastFailure: null });
+});
+
 test("only what came since the last start counts", () => {
   const twice = `${recorded("0.24.0")}${recorded("0.34.0")}`;
   expect(readLog(twice)).toEqual(readLog(recorded("0.34.0")));
@@ -63,6 +86,8 @@ test("a text that is no log says nothing", () => {
     flashAttention: null,
     cacheType: null,
     loads: [],
+    failedLoads: 0,
+    lastFailure: null,
     compatibleCalls: 0,
     cuts: 0,
   });
