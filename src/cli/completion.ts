@@ -126,7 +126,7 @@ function fish(commands: readonly Completed[]): string {
       ...(words.length > 0 ? [`${behind} -f -a ${quoted([...new Set(words.flat())].join(" "))}`] : []),
       ...flags.map(
         (flag) =>
-          `${behind} -l ${flag.name.slice(2)}${flag.takesValue ? " -r" : ""} -d ${quoted(flag.summary)}`,
+          `${behind} -l ${flag.name.slice(2)}${flag.takesValue ? " -r" : ""} -d ${quoted(flag.summary.replace(/ +/g, " "))}`,
       ),
     ];
   });

@@ -25,7 +25,7 @@ export function flagsIn(usage: string): readonly Flag[] {
   return [...usage.matchAll(/^ {2}(--[a-z-]+)( [A-Z]+)?(?: +(.*))?$/gm)].map(([, name, value, summary]) => ({
     name: name!,
     takesValue: value !== undefined,
-    summary: summary?.replace(/ {2,}/g, " ") ?? "",
+    summary: summary ?? "",
   }));
 }
 

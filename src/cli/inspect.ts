@@ -39,8 +39,8 @@ last 20 changes can be undone, the last one first.
 ${STORE_HELP}
 
 Conditions compare times in milliseconds, so "total>5000" is more than 5 s, and moments (UTC) as they are written:
-"at>2026-11-21 12:30". Columns that can be named beside those shown: templates digest, system; requests id, source, owner, tags, server;
-decisions template, cut, shifted, ms.
+"at>2026-11-21 12:30". Columns that can be named beside those shown: templates digest, system; requests id, source,
+owner, tags, server; decisions template, cut, shifted, ms.
 
 Examples:
   langchain-ollama-optimizer inspect templates

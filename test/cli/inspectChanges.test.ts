@@ -88,7 +88,9 @@ test("beyond a ceiling that was set no window is loaded, and a prompt that needs
   const model = chat();
   const { numCtx, action } = decisionOf(await model.invoke("many words ".repeat(2300)));
   expect([action, numCtx]).toEqual(["grow", 8192]);
-  await expect(model.invoke("many words ".repeat(8000))).rejects.toThrow(/the ceiling of "tiny" that a person set/);
+  await expect(model.invoke("many words ".repeat(8000))).rejects.toThrow(
+    /the ceiling of "tiny" that a person set/,
+  );
   await model.store.close();
   await yes("unpin", "ceiling", "tiny");
   const free = chat();

@@ -3,7 +3,7 @@ import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, type Stats } 
 import { open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { OptimizerError } from "../../errors.js";
-import { fileErrorCode, writeFailure } from "./failure.js";
+import { fileErrorCode, readFailure, writeFailure } from "./failure.js";
 
 export const FILE_MODE = 0o600;
 export const FOLDER_MODE = 0o700;
@@ -17,7 +17,8 @@ const TOLERATED = new Set([".DS_Store", "Thumbs.db", "desktop.ini", ".gitignore"
  * Makes a store's folder, or checks the one that is there. Synchronous, a few system calls.
  *
  * @returns whether it can be read only
- * @throws OptimizerError `STORE_FOLDER_LINK`, `STORE_FOLDER_FOREIGN`, `STORE_NOT_A_FOLDER`, `STORE_READ_ONLY`
+ * @throws OptimizerError `STORE_FOLDER_LINK`, `STORE_FOLDER_FOREIGN`, `STORE_NOT_A_FOLDER`, `STORE_READ_ONLY`,
+ *   `STORE_READ_FAILED`
  */
 export function prepareFolder(folder: string): void {
   try {
@@ -28,7 +29,7 @@ export function prepareFolder(folder: string): void {
     throw writeFailure(folder, error);
   }
   assertNoLink(folder);
-  const foreign = readdirSync(folder).find((name) => !OWN.test(name) && !TOLERATED.has(name));
+  const foreign = namesIn(folder).find((name) => !OWN.test(name) && !TOLERATED.has(name));
   if (foreign !== undefined) {
     throw new OptimizerError({
       code: "STORE_FOLDER_FOREIGN",
@@ -38,6 +39,14 @@ export function prepareFolder(folder: string): void {
   }
   // Only now is it known to be ours: the rights of a home or of /tmp are nothing to narrow.
   assertRealFolder(folder);
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    throw readFailure(folder, error);
+  }
 }
 
 /**
