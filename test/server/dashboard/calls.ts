@@ -28,6 +28,7 @@ export function outcome(facts: Partial<Outcome> = {}): Outcome {
     timeToFirstTokenMs: 20,
     outputTokens: 5,
     cachedTokens: 0,
+    cached: false,
     reloaded: false,
     loadMs: null,
     retries: 0,

@@ -49,7 +49,8 @@ export class Series {
     slot.promptTokens += call.promptTokens ?? 0;
     slot.cachedTokens += call.cachedTokens ?? 0;
     slot.outputTokens += call.outputTokens ?? 0;
-    count(slot.duration, call.durationMs);
+    // What came from a cache says nothing about the model.
+    if (!call.cached) count(slot.duration, call.durationMs);
     count(slot.firstToken, call.timeToFirstTokenMs);
   }
 
