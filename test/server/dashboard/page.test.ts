@@ -211,7 +211,7 @@ describe.skipIf(!program)(`the page${SKIPPED}`, () => {
 
     for (const panel of ["Live requests", "Models", "Reloads", "Templates", "Decisions"]) {
       const cell = page.getByRole("region", { name: panel, exact: true }).getByText(hostile, { exact: true });
-      await cell.first().waitFor({ state: "attached", timeout: 5_000 });
+      await cell.first().waitFor({ state: "attached" });
     }
     await page.locator("#panel-decisions summary").last().click();
     expect(await page.locator("main img, main script, main td script").count()).toBe(0);

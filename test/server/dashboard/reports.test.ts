@@ -80,8 +80,8 @@ describe.skipIf(!program)(`reports on the page${SKIPPED}`, () => {
       expect.stringMatching(/^[23]\.?\d* x$/),
       expect.stringContaining("support"),
     ]);
-    const entries = region(page, "Caches").locator(".tiles div").filter({ hasText: "Entries" });
-    expect(await entries.locator("dd").textContent()).toBe("0 of 100");
+    const entries = region(page, "Caches").locator(".tiles div").filter({ hasText: "Entries at most" });
+    expect(await entries.locator("dd").textContent()).toBe("100");
     const costs = region(page, "Costs").getByRole("row", { name: "All" });
     // 200 x 812 prompt tokens and 200 x 96 of output.
     expect((await costs.getByRole("cell").allTextContents()).slice(-2)).toEqual(["35.44 EUR", "354.40 EUR"]);

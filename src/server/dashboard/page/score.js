@@ -44,9 +44,17 @@ export function score() {
       setText(formula, isKnown ? `${efficiencyScore.formula}.` : "");
       findings.replaceChildren(
         ...found.map(({ text, firstAt, lastAt }) =>
-          h("li", {}, text, h("span", { class: "note" }, `${clock(firstAt)} to ${clock(lastAt)}`)),
+          h("li", {}, text, h("span", { class: "note" }, span(clock(firstAt), clock(lastAt)))),
         ),
       );
     },
   };
+}
+
+/**
+ * @param {string} from
+ * @param {string} to
+ */
+function span(from, to) {
+  return from === to ? from : `${from} to ${to}`;
 }

@@ -34,7 +34,7 @@ export function trends() {
     columns: [
       { title: "Model", text: ({ model }) => model },
       { title: "Template", text: ({ templateId }) => templateId ?? "none" },
-      { title: "Trend", text: ({ trend }) => (trend.enough ? trend.verdict : trend.text) },
+      { title: "Trend", text: ({ trend }) => (trend.enough ? trend.verdict : onOneLine(trend.text)) },
       { title: "Before", numeric: true, text: figure(({ historyMs }) => duration(historyMs)) },
       { title: "Recent", numeric: true, text: figure(({ recentMs }) => duration(recentMs)) },
       { title: "Sure", numeric: true, text: figure(({ confidence }) => sure(confidence)) },
@@ -61,6 +61,11 @@ function inOneLine({ verdict, ratio, confidence, recentCalls, historyCalls }) {
   const than =
     change < 0.005 ? "as long as" : `${percent(change)} ${ratio > 1 ? "longer" : "less time"} than`;
   return `All calls: ${verdict}. The latest ${count(recentCalls)} took ${than} the ${count(historyCalls)} before (${sure(confidence)} sure that they differ).`;
+}
+
+/** @param {string} text */
+function onOneLine(text) {
+  return text.replaceAll(" ", "\u00a0");
 }
 
 /**

@@ -27,8 +27,8 @@ export default {
       "Hits",
       "Misses",
       "Entries",
+      "Entries at most",
       "Kept for",
-      "Calls saved",
       "Time saved",
       "Cost saved",
     ]);
@@ -55,9 +55,9 @@ export default {
           percent((cache.hit_rate_percent ?? 0) / 100),
           count(cache.hits),
           count(cache.misses),
-          `${count(cache.size)} of ${count(cache.max_size)}`,
+          count(cache.size),
+          count(cache.max_size),
           cache.ttl_seconds === null ? "ever" : duration(1_000 * (cache.ttl_seconds ?? Number.NaN)),
-          count(saved.requests_saved),
           duration(1_000 * (saved.time_saved_estimate_seconds ?? Number.NaN)),
           money(saved.cost_saved_usd, "USD"),
         ]);

@@ -128,10 +128,14 @@ function partsOf(currency, lists) {
       byModel.show([...rowsOf(costs.byModel), { name: "All", line: costs.total }].slice(0, MOST));
       byDay.show(days.slice(-MOST).toReversed());
       overTime.hidden = days.length < 2 || (costs.total.totalCost === null && lists.length === 0);
+      const hosted = lists.slice(0, 2);
       plot.show(
-        days.map(({ name, line }) => ({
-          at: localDay(name),
-          values: [line.totalCost, ...lists.slice(0, 2).map((list) => line.hosted[list] ?? null)],
+        everyDay(days).map(({ at, line }) => ({
+          at,
+          values: [
+            line ? line.totalCost : 0,
+            ...hosted.map((list) => (line ? (line.hosted[list] ?? null) : 0)),
+          ],
         })),
       );
     },
@@ -145,6 +149,25 @@ function partsOf(currency, lists) {
  */
 function localDay(date) {
   return Date.parse(`${date}T00:00`);
+}
+
+/**
+ * Those without calls too: a line would pass over them.
+ *
+ * @param {readonly Row[]} days
+ */
+function everyDay(days) {
+  const known = new Map(days.map(({ name, line }) => [localDay(name), line]));
+  const last = Math.max(...known.keys());
+  const all = [];
+  for (
+    let at = Math.min(...known.keys());
+    at <= last;
+    at = new Date(at).setDate(new Date(at).getDate() + 1)
+  ) {
+    all.push({ at, line: known.get(at) });
+  }
+  return all;
 }
 
 /**
