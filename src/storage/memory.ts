@@ -1,10 +1,10 @@
 /** A store that lives as long as its process: for tests, for `store: false`, and where nothing can be written. */
-import { OptimizerError } from "../errors.js";
 import { type RequestRecord, SCHEMA_VERSION } from "../records.js";
 import type { Backend } from "./backend.js";
 import { QueuedStore, type StoreOptions } from "./queuedStore.js";
 import { matchesQuery } from "./requestQuery.js";
 import type { OptimizerStore } from "./store.js";
+import { checkStoreOptions } from "./storeOptions.js";
 
 export interface MemoryStoreOptions extends StoreOptions {
   /** Requests kept, the newest. Default 10,000. */
@@ -21,15 +21,8 @@ export interface MemoryStoreOptions extends StoreOptions {
  * store.get("settings", "greeting")?.value // "hello"
  */
 export function memoryStore(options: MemoryStoreOptions = {}): OptimizerStore {
-  const maxRequests = options.maxRequests ?? 10_000;
-  if (!Number.isInteger(maxRequests) || maxRequests < 0) {
-    throw new OptimizerError({
-      code: "OPTION_INVALID",
-      message: `maxRequests is ${maxRequests}`,
-      remedy: "Give a whole number, 0 or more.",
-    });
-  }
-  return new QueuedStore(memoryBackend(maxRequests), options);
+  checkStoreOptions(options);
+  return new QueuedStore(memoryBackend(options.maxRequests ?? 10_000), options);
 }
 
 function memoryBackend(maxRequests: number): Backend {

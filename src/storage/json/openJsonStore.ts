@@ -6,6 +6,7 @@ import { SCHEMA_VERSION } from "../../records.js";
 import { type Migration, migrations } from "../migrations/index.js";
 import { QueuedStore, type StoreOptions } from "../queuedStore.js";
 import type { OptimizerStore } from "../store.js";
+import { checkFolder, checkStoreOptions } from "../storeOptions.js";
 import { prepareFolder } from "./folder.js";
 import { JsonBackend, type JsonBackendOptions, type JsonMaintenance } from "./jsonBackend.js";
 import { migrateFolder } from "./migrateFolder.js";
@@ -16,7 +17,7 @@ export interface JsonStoreOptions extends StoreOptions, JsonMaintenance {}
 /**
  * Opens (or makes) a store in a folder. Returns at once; documents are read in the background, see `ready()`.
  *
- * @throws OptimizerError `STORE_NEWER`, `STORE_FOLDER_LINK`, `STORE_FOLDER_FOREIGN`, `STORE_NOT_A_FOLDER`,
+ * @throws OptimizerError `OPTION_INVALID`, `STORE_NEWER`, `STORE_FOLDER_LINK`, `STORE_FOLDER_FOREIGN`, `STORE_NOT_A_FOLDER`,
  * `STORE_READ_ONLY`, `STORE_FULL`
  * @example
  * const store = openJsonStore("./optimizer");
@@ -33,6 +34,8 @@ export function openJsonStoreOf(
   folder: string,
   options: JsonStoreOptions = {},
 ): OptimizerStore {
+  checkFolder(folder);
+  checkStoreOptions(options);
   const location = resolve(folder);
   prepareFolder(location);
   const { file } = readStoreFile(location);

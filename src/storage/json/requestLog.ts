@@ -94,7 +94,8 @@ export class RequestLog {
   /** Removes the oldest segments beyond the limits. Under the lock. */
   async retain({ days = 90, records = 1_000_000, bytes = 1024 ** 3 }: Retention): Promise<void> {
     const names = (await this.#names()).reverse();
-    const oldestDay = new Date(this.#options.now() - days * DAY_MS).toISOString().slice(0, 10);
+    const now = this.#options.now();
+    const oldestDay = isOneDay(names, now) ? "" : dayOf(now - days * DAY_MS);
     let keptBytes = 0;
     let keptRecords = 0;
     let isRemoving = false;
@@ -119,7 +120,7 @@ export class RequestLog {
   }
 
   async #current(): Promise<AppendLog> {
-    const today = new Date(this.#options.now()).toISOString().slice(0, 10);
+    const today = dayOf(this.#options.now());
     const now = performance.now();
     if (this.#log !== null && now - this.#lookedAt < LOOK_MS) {
       const day = basename(this.#log.path).slice(0, "yyyy-mm-dd".length);
@@ -171,6 +172,19 @@ export class RequestLog {
       `${join(this.#options.folder, name)} has a line that is not a request; it is skipped.`,
     );
   }
+}
+
+/**
+ * Whether the log was written on one day only of the last 30. Then the program was not used for long, or its clock is
+ * wrong and would have everything removed: nothing goes by age before the next day.
+ */
+function isOneDay(names: readonly string[], now: number): boolean {
+  const since = dayOf(now - 30 * DAY_MS);
+  return new Set(names.map((name) => name.slice(0, 10)).filter((day) => day >= since)).size < 2;
+}
+
+function dayOf(at: number): string {
+  return new Date(at).toISOString().slice(0, 10);
 }
 
 function segmentName(day: string, number: number): string {

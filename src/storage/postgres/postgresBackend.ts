@@ -201,9 +201,12 @@ export class PostgresBackend implements Backend {
     const { retentionDays = 90, retentionRecords = 1_000_000 } = this.#options;
     const p = this.#prefix;
     this.#retainAt = this.#now() + RETAIN_MS;
-    await this.#run(`DELETE FROM ${p}requests WHERE at < $1::text::timestamptz`, [
-      new Date(this.#now() - retentionDays * DAY_MS).toISOString(),
-    ]);
+    // A program whose clock is ahead must not remove what others keep: by the server's clock it has to be as old, too.
+    await this.#run(
+      `DELETE FROM ${p}requests
+        WHERE at < least($1::text::timestamptz, now() - make_interval(secs => $2::text::float8))`,
+      [new Date(this.#now() - retentionDays * DAY_MS).toISOString(), String((retentionDays * DAY_MS) / 1000)],
+    );
     await this.#run(
       `DELETE FROM ${p}requests WHERE number IN
         (SELECT number FROM ${p}requests ORDER BY at DESC, number DESC OFFSET $1::text::bigint)`,

@@ -4,6 +4,7 @@ import { type Migration, migrations } from "../migrations/index.js";
 import { prepareServer } from "../migrations/prepareServer.js";
 import { QueuedStore } from "../queuedStore.js";
 import type { OptimizerStore } from "../store.js";
+import { checkStoreOptions } from "../storeOptions.js";
 import { PostgresBackend, type PostgresStoreOptions } from "./postgresBackend.js";
 import type { PostgresClient } from "./postgresClient.js";
 import { postgresPlace } from "./postgresPlace.js";
@@ -21,6 +22,7 @@ export type { PostgresClient, QueryingClient, UnsafeClient } from "./postgresCli
  * const store = postgresStore(new Pool({ connectionString: url }), { prefix: "team_" });
  */
 export function postgresStore(client: PostgresClient, options: PostgresStoreOptions = {}): OptimizerStore {
+  checkStoreOptions(options);
   const prefix = postgresPrefix(options.prefix);
   return postgresStoreOf({ schemaVersion: SCHEMA_VERSION, migrations }, client, prefix, options);
 }

@@ -188,9 +188,9 @@ export class RedisBackend implements Backend {
   async #retain(): Promise<void> {
     const { retentionDays = 90, retentionRecords = 1_000_000 } = this.#options;
     this.#retainAt = this.#now() + RETAIN_MS;
-    const before = this.#now() - retentionDays * DAY_MS;
+    const keptMs = retentionDays * DAY_MS;
     const removed = Math.floor((this.#now() - DAY_MS) / 1000);
-    const words = [String(before), String(retentionRecords), String(removed)];
+    const words = [this.#now() - keptMs, retentionRecords, removed, keptMs].map(String);
     while (Number(await this.#run(RETAIN, words)) > 0) {}
   }
 }

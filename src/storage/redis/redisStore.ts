@@ -5,6 +5,7 @@ import { type Migration, migrations } from "../migrations/index.js";
 import { prepareServer } from "../migrations/prepareServer.js";
 import { QueuedStore } from "../queuedStore.js";
 import type { OptimizerStore } from "../store.js";
+import { checkStoreOptions } from "../storeOptions.js";
 import { RedisBackend, type RedisStoreOptions } from "./redisBackend.js";
 import type { RedisClient } from "./redisClient.js";
 import { redisPlace } from "./redisPlace.js";
@@ -21,6 +22,7 @@ export type { CallingClient, RedisClient, SendingClient } from "./redisClient.js
  * const store = redisStore(new Redis(url), { prefix: "team:" });
  */
 export function redisStore(client: RedisClient, options: RedisStoreOptions = {}): OptimizerStore {
+  checkStoreOptions(options);
   const prefix = options.prefix ?? "optimizer:";
   if (prefix.length > 100) {
     throw new OptimizerError({

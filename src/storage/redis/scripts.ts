@@ -166,7 +166,9 @@ return results
  */
 export const RETAIN: string = `
 ${PREFIX}
-local old = redis.call('ZRANGEBYSCORE', p .. 'requestTimes', '-inf', '(' .. ARGV[2], 'LIMIT', 0, 1000)
+-- A program whose clock is ahead must not remove what others keep: by the server's clock it has to be as old, too.
+local before = math.min(tonumber(ARGV[2]), tonumber(redis.call('TIME')[1]) * 1000 - tonumber(ARGV[5]))
+local old = redis.call('ZRANGEBYSCORE', p .. 'requestTimes', '-inf', string.format('(%.0f', before), 'LIMIT', 0, 1000)
 if #old == 0 then
   local excess = redis.call('ZCARD', p .. 'requestTimes') - tonumber(ARGV[3])
   if excess > 0 then old = redis.call('ZRANGE', p .. 'requestTimes', 0, math.min(excess, 1000) - 1) end

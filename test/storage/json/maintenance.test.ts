@@ -103,6 +103,35 @@ describe("maintenance of a JSON store", () => {
     },
   );
 
+  it("removes nothing by age while a clock that may be years ahead has the only recent day", async () => {
+    const folder = await folders.make();
+    let now = START;
+    const options = { now: () => now, pollMs: 10, retainMs: 1, retention: { days: 30 } };
+    const store = folders.open(folder, options);
+    for (let index = 0; index < 3; index++) {
+      await store.append(request(`q${index}`));
+      now += DAY;
+    }
+    const old = async () => {
+      for (const name of await readdir(join(folder, "v1/requests"))) {
+        await utimes(join(folder, "v1/requests", name), new Date(0), new Date(0));
+      }
+    };
+    const ids = async () => (await collect(store.requests())).map(({ id }) => id);
+    now += 3_000 * DAY;
+    await store.append(request("ahead"));
+    await old();
+    now += 120_000;
+    await sleep(300);
+    expect(await ids()).toEqual(["q0", "q1", "q2", "ahead"]);
+    // The next day it is the clock indeed: the program was not used for long.
+    now += DAY;
+    await store.append(request("next day"));
+    await old();
+    now += 120_000;
+    await vi.waitFor(async () => expect(await ids()).toEqual(["ahead", "next day"]), 10_000);
+  });
+
   it("folds templates into shards of about 1 MB, and the change log stays small", async () => {
     const folder = await folders.make();
     const options = { pollMs: 10, foldMs: 20, compactBytes: 300_000, settleMs: 300 };
