@@ -51,6 +51,44 @@ describe("who may ask", () => {
     expect((await servers.post("/api/chat", call, { origin: "http://localhost:3000" })).status).toBe(200);
   });
 
+  test("a page of this machine may ask whether it may ask, and read what it is told, as with Ollama", async () => {
+    await using servers = await pair({}, { token: "secret", hosts: ["my.lan"] });
+    const { origin } = await servers.listen();
+    for (const page of ["http://localhost:3000", "https://my.lan"]) {
+      const asked = await fetch(`${origin}/api/chat`, {
+        method: "OPTIONS",
+        headers: {
+          origin: page,
+          "access-control-request-method": "POST",
+          "access-control-request-headers": "authorization,content-type",
+        },
+      });
+      expect(asked.status).toBe(204);
+      expect(asked.headers.get("access-control-allow-origin")).toBe(page);
+      expect(asked.headers.get("access-control-allow-methods")).toContain("POST");
+      expect(asked.headers.get("access-control-allow-headers")).toMatch(/authorization,\s*content-type/);
+      const reply = await fetch(`${origin}/api/chat`, {
+        method: "POST",
+        headers: { origin: page, authorization: "Bearer secret" },
+        body: JSON.stringify({ model: "tiny", messages: user("hello") }),
+      });
+      expect(reply.headers.get("access-control-allow-origin")).toBe(page);
+      expect(reply.headers.get("access-control-expose-headers")).toBe("*");
+      expect(reply.headers.get("x-optimizer-num-ctx")).toBe("4096");
+      expect((await reply.text()).trim().split("\n").length).toBeGreaterThan(1);
+    }
+    const wrong = await servers.post("/v1/models", {}, { origin: "http://localhost:3000" });
+    expect([wrong.status, wrong.headers.get("access-control-allow-origin")]).toEqual([
+      401,
+      "http://localhost:3000",
+    ]);
+    const evil = { method: "OPTIONS", headers: { origin: "https://evil.example" } };
+    const refused = await servers.app.request("/api/chat", evil);
+    expect([refused.status, refused.headers.get("access-control-allow-origin")]).toEqual([403, null]);
+    const plain = await servers.app.request("/api/version", { headers: { authorization: "Bearer secret" } });
+    expect(plain.headers.get("access-control-allow-origin")).toBeNull();
+  });
+
   test("no name but localhost and listed ones is trusted", () => {
     fc.assert(
       fc.property(fc.domain(), (name) => {
