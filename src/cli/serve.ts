@@ -45,6 +45,9 @@ Examples:
   OPTIMIZER_TOKEN=secret langchain-ollama-optimizer serve --address 0.0.0.0 --allow-host ollama.lan
 `;
 
+/** Nobody awaits what a call leaves behind: stored ten times a second it costs a tenth of what each call's own sync did. */
+const GATHER_MS = 100;
+
 /**
  * Serves until it is told to stop, then lets replies that run end.
  *
@@ -109,7 +112,7 @@ async function run(settings: ServeSettings, { out, err, signal }: Surroundings):
 /** Unlike other commands, `serve` begins also while its store cannot be reached: what waits is stored then. */
 async function storeFor({ store, prefix }: ServeOptions, logger: Logger): Promise<Opened> {
   if (store !== undefined && isOnServer(store)) return connected(store, prefix, logger);
-  return { store: storeOf(store, logger), end: async () => {} };
+  return { store: storeOf(store, logger, { gatherMs: GATHER_MS }), end: async () => {} };
 }
 
 const EVERYWHERE: ReadonlySet<string> = new Set(["localhost", "0.0.0.0", "::"]);

@@ -25,6 +25,8 @@ export interface CommitQueueOptions<T> {
   readonly maxQueuedBytes: number;
   /** Bytes that go into one commit. */
   readonly maxCommitBytes: number;
+  /** How long writes gather before a commit, in milliseconds, unless so many bytes wait or somebody flushes. Default 0. */
+  readonly gatherMs?: number;
   /** A write was refused or given up. */
   readonly onDropped?: (item: T) => void;
   readonly onFailure: (error: unknown) => void;
@@ -45,6 +47,7 @@ export class CommitQueue<T> {
   #entries: Entry<T>[] = [];
   #bytes = 0;
   #running: Promise<void> | null = null;
+  #gathering: NodeJS.Timeout | null = null;
   #retry: NodeJS.Timeout | null = null;
   #closed = false;
 
@@ -107,9 +110,17 @@ export class CommitQueue<T> {
   }
 
   #start(): void {
-    if (this.#running !== null) return;
+    if (this.#running !== null || this.#gathering !== null) return;
+    const { gatherMs = 0, maxCommitBytes } = this.#options;
+    if (gatherMs > 0 && this.#bytes < maxCommitBytes) {
+      this.#gathering = setTimeout(() => {
+        this.#gathering = null;
+        this.#run(this.#commitOnce());
+      }, gatherMs);
+      return;
+    }
     // After the caller's turn, so that a burst in one turn is one commit.
-    this.#run(Promise.resolve().then(() => this.#drain()));
+    this.#run(Promise.resolve().then(() => this.#commitOnce()));
   }
 
   #run(work: Promise<unknown>): void {
@@ -121,14 +132,10 @@ export class CommitQueue<T> {
     });
   }
 
-  async #drain(): Promise<void> {
-    while (this.#entries.length > 0) {
-      if ((await this.#commitOnce()) !== undefined) return;
-    }
-  }
-
   async #attempt(): Promise<unknown> {
     while (this.#running !== null) await this.#running;
+    if (this.#gathering !== null) clearTimeout(this.#gathering);
+    this.#gathering = null;
     if (this.#entries.length === 0) return undefined;
     let error: unknown;
     this.#run(

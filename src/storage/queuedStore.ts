@@ -27,6 +27,11 @@ export interface StoreOptions extends RequestTextOptions {
   readonly pollMs?: number;
   /** Writes are refused while this many bytes wait for a store out of reach. Default 64 MiB. */
   readonly maxQueuedBytes?: number;
+  /**
+   * How long writes gather before they are stored together, in milliseconds. Default 0: at once. A program that
+   * awaits none of them saves most of their cost, and loses at most so much when it is killed.
+   */
+  readonly gatherMs?: number;
 }
 
 /** Request ids remembered so that a request is not appended twice. */
@@ -75,6 +80,7 @@ export class QueuedStore implements OptimizerStore {
       isPassing,
       maxQueuedBytes: options.maxQueuedBytes ?? 64 * 1024 * 1024,
       maxCommitBytes: MAX_COMMIT_BYTES,
+      gatherMs: options.gatherMs,
       onFailure: (error: unknown) => this.#warnOnce(error),
     };
     this.#operations = new CommitQueue({

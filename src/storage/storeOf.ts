@@ -5,6 +5,7 @@ import type { Logger } from "../logger.js";
 import { defaultStorePath, openDefaultStore } from "./defaultStore.js";
 import { openJsonStore } from "./json/openJsonStore.js";
 import { memoryStore } from "./memory.js";
+import type { StoreOptions } from "./queuedStore.js";
 import type { OptimizerStore } from "./store.js";
 
 /** A folder, a store, or `false` for memory only; left out, the user's state folder (`defaultStorePath()`). */
@@ -19,9 +20,13 @@ const IN_MEMORY = "memory";
  * @throws OptimizerError `OPTION_INVALID`, and what `openJsonStore` throws
  * @example storeOf(false).location // "memory"
  */
-export function storeOf(option?: StoreOption, logger?: Logger): OptimizerStore {
+export function storeOf(
+  option?: StoreOption,
+  logger?: Logger,
+  { gatherMs }: Pick<StoreOptions, "gatherMs"> = {},
+): OptimizerStore {
   // Text reaches a store only of calls that ask for it.
-  const options = { logger, storeText: true };
+  const options = { logger, storeText: true, gatherMs };
   if (option === undefined) return once(defaultStorePath(), () => openDefaultStore(options));
   if (option === false) return once(IN_MEMORY, () => memoryStore(options));
   if (typeof option === "string" && option !== "") {

@@ -15,6 +15,7 @@ const BOUNDS: Readonly<Record<string, Bounds>> = {
   settleMs: [0, LONGEST_MS],
   compactBytes: [0, Number.MAX_SAFE_INTEGER],
   segmentBytes: [1, Number.MAX_SAFE_INTEGER],
+  gatherMs: [0, LONGEST_MS],
   maxQueuedBytes: [0, Number.MAX_SAFE_INTEGER],
   maxRequests: [0, Number.MAX_SAFE_INTEGER],
   retentionDays: [0, MOST_DAYS],

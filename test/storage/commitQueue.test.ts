@@ -34,6 +34,28 @@ describe("CommitQueue", () => {
     expect(commits).toEqual([["a"], ["b", "c"]]);
   });
 
+  it("gathers what comes in its time into one commit, and a flush or a full commit does not wait for it", async () => {
+    const commits: string[][] = [];
+    const { queue } = queueOf({
+      gatherMs: 200,
+      commit: async (items) => {
+        commits.push([...items]);
+        return { stored: items.length };
+      },
+    });
+    const began = performance.now();
+    const first = queue.add("a", 1);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await Promise.all([first, queue.add("b", 1)]);
+    expect(performance.now() - began).toBeGreaterThan(150);
+    const again = performance.now();
+    void queue.add("c", 1);
+    await queue.flush();
+    await queue.add("d", 100);
+    expect(performance.now() - again).toBeLessThan(150);
+    expect(commits).toEqual([["a", "b"], ["c"], ["d"]]);
+  });
+
   it("commits what a caller adds the moment it is told that its item is stored", async () => {
     const { queue } = queueOf({ commit: async (items) => ({ stored: items.length }) });
     for (let index = 0; index < 100; index++) await queue.add("a", 1);
