@@ -21,14 +21,18 @@ export type StampedChange = {
  * @example addCounts({ calls: 1, votes: [1, -1] }, { calls: 2, votes: [1, 1, 1] }) // { calls: 3, votes: [2, 0, 1] }
  */
 export function addCounts(left: Counts, right: Counts): Counts {
-  const sums = new Map<string, Counts[string]>(Object.entries(left));
-  for (const [key, value] of Object.entries(right)) {
-    const existing = sums.get(key);
-    sums.set(key, existing === undefined ? value : addValues(existing, value));
+  const sums: Record<string, Counts[string]> = { ...left };
+  for (const key of Object.keys(right)) {
+    const value = right[key]!;
+    const sum = Object.hasOwn(left, key) ? addValues(left[key]!, value) : value;
+    // An assignment would not make plain data of it.
+    if (key === "__proto__") Object.defineProperty(sums, key, { ...PLAIN, value: sum });
+    else sums[key] = sum;
   }
-  // Unlike an assignment, this makes a key "__proto__" plain data.
-  return Object.fromEntries(sums);
+  return sums;
 }
+
+const PLAIN = { configurable: true, enumerable: true, writable: true } as const;
 
 function addValues(left: Counts[string], right: Counts[string]): Counts[string] {
   if (typeof left === "number") return typeof right === "number" ? left + right : left;

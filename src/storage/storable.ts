@@ -11,7 +11,7 @@ function isStorableId(id: unknown): id is string {
 }
 
 function isStorableText(text: string): boolean {
-  return !text.includes("\0") && Buffer.from(text).toString() === text;
+  return !text.includes("\0") && !/\p{Surrogate}/u.test(text);
 }
 
 /** ISO 8601 with a year of four digits: texts of other years do not sort by time. */
