@@ -51,10 +51,14 @@ export class Recorder {
       if (ended) return;
       ended = true;
       const endedAt = steadyNow();
-      this.safely(() => this.learn(plan, observer, sentAt, error));
-      const record = requestRecord(plan, observer, error, startedAt, endedAt, this.planner, this.hash);
-      this.safely(() => this.keep(plan, observer, record, error));
-      resolve(record);
+      const take = (): void => {
+        this.safely(() => this.learn(plan, observer, sentAt, error));
+        const record = requestRecord(plan, observer, error, startedAt, endedAt, this.planner, this.hash);
+        this.safely(() => this.keep(plan, observer, record, error));
+        resolve(record);
+      };
+      if (error === null && plan.call.recordsLater) setImmediate(take);
+      else take();
     };
     return Object.assign(end, { recorded });
   }

@@ -40,6 +40,8 @@ export interface EngineCall {
   readonly storeText?: boolean;
   /** Changes every text before it is kept. One that throws keeps the text out of the record. */
   readonly redact?: (text: string) => string;
+  /** True: an answered call is recorded in a later turn of the event loop, when the reply is on its way. */
+  readonly recordsLater?: boolean;
   /** Messages that the caller left out after an overflow with `trim`. */
   readonly trimmedMessages?: number;
   /**
@@ -68,7 +70,7 @@ export interface EngineChunk {
 export interface EngineReply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** The decision; complete with its outcome once `chunks` has yielded the final line. */
+  /** The decision; complete with its outcome once `chunks` has yielded the final line, or with `recorded` under `recordsLater`. */
   readonly decision: () => DecisionRecord;
   /**
    * Ends after the final line. Throws when the reply ends without one, is empty and unfinished, or carries an

@@ -1,26 +1,28 @@
 /** From what is read of the server to a body that a client reads, one part at a time. */
+import { exchangeOf } from "./exchange.js";
 
 /** Where a body comes from. */
 export interface BodySource {
-  readonly parts: AsyncIterable<Uint8Array>;
+  readonly parts: AsyncIterable<string | Uint8Array>;
   /** Ends the upstream call. */
   readonly upstream: AbortController;
 }
 
-const sources = new WeakMap<object, BodySource>();
-
-/** The source of a response whose body was made by {@link bodyStream}, to be read instead of it. */
-export function sourceOf({ body }: Response): BodySource | undefined {
-  return body ? sources.get(body) : undefined;
-}
-
 /** An abort of one request's upstream call: by its client's leaving, or by its reply being given up. */
-export function abortWith(signal: AbortSignal): AbortController {
+export function upstreamOf(request: Request): AbortController {
   const controller = new AbortController();
-  // The listener aborts with a text; who records the call looks for an AbortError.
+  // Signals abort with a text; who records the call looks for an AbortError.
   const abort = (): void => controller.abort(clientLeft());
-  if (signal.aborted) abort();
-  else signal.addEventListener("abort", abort, { once: true });
+  const outgoing = exchangeOf(request)?.outgoing;
+  if (outgoing) {
+    if (outgoing.destroyed) abort();
+    else {
+      outgoing.once("close", () => {
+        if (!outgoing.writableFinished) abort();
+      });
+    }
+  } else if (request.signal.aborted) abort();
+  else request.signal.addEventListener("abort", abort, { once: true });
   return controller;
 }
 
@@ -28,15 +30,16 @@ export function abortWith(signal: AbortSignal): AbortController {
  * A body that is read ahead by nothing. A client that leaves aborts the upstream call first: a pending read would
  * otherwise wait for the server's next part.
  */
-export function bodyStream(parts: AsyncIterable<Uint8Array>, upstream: AbortController): ReadableStream {
-  let iterator: AsyncIterator<Uint8Array> | undefined;
-  const stream = new ReadableStream<Uint8Array>(
+export function bodyStream({ parts, upstream }: BodySource): ReadableStream {
+  const encoder = new TextEncoder();
+  let iterator: AsyncIterator<string | Uint8Array> | undefined;
+  return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
         iterator ??= parts[Symbol.asyncIterator]();
-        const next = await iterator.next();
-        if (next.done) controller.close();
-        else controller.enqueue(next.value);
+        const { done, value } = await iterator.next();
+        if (done) controller.close();
+        else controller.enqueue(typeof value === "string" ? encoder.encode(value) : value);
       },
       async cancel() {
         upstream.abort(clientLeft());
@@ -45,8 +48,6 @@ export function bodyStream(parts: AsyncIterable<Uint8Array>, upstream: AbortCont
     },
     { highWaterMark: 0 },
   );
-  sources.set(stream, { parts, upstream });
-  return stream;
 }
 
 export function clientLeft(): DOMException {

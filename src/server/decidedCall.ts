@@ -1,8 +1,9 @@
 /** Sends a client's call with the window decided: one way for Ollama's surface and OpenAI's. */
 import type { DecisionRecord } from "../records.js";
-import { abortWith } from "./bodyStream.js";
+import { upstreamOf } from "./bodyStream.js";
 import type { ServerCall } from "./callEngine.js";
 import { clientOf } from "./client.js";
+import { exchangeOf } from "./exchange.js";
 import type { ServerContext } from "./options.js";
 import type { AnsweredReply } from "./replyCache/replyCache.js";
 
@@ -20,7 +21,7 @@ export async function sendDecided(
   request: Request,
   call: Pick<ServerCall, "path" | "body"> & Partial<ServerCall>,
 ): Promise<DecidedCall> {
-  const upstream = abortWith(request.signal);
+  const upstream = upstreamOf(request);
   const sent: ServerCall = {
     origin: context.origin,
     headers: context.headers,
@@ -30,6 +31,8 @@ export async function sendDecided(
     onOverflow: context.onOverflow,
     source: "server",
     client: clientOf(request),
+    // Behind a socket nobody can ask for the record before it is there.
+    recordsLater: exchangeOf(request) !== undefined,
     ...call,
   };
   const cached = context.cache && (await context.cache.answer(sent, upstream.signal));

@@ -1,14 +1,12 @@
 /** Opens the port of an application, and closes it without breaking replies that run. */
-import type { Server, ServerResponse } from "node:http";
+import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createAdaptorServer } from "@hono/node-server";
-import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import type { Hono } from "hono";
 import { OptimizerError } from "../errors.js";
-import { sourceOf } from "./bodyStream.js";
+import { type Exchange, isBare, noteExchange } from "./exchange.js";
 import { isLoopback } from "./guard.js";
 import { endStalledSockets } from "./stalledSockets.js";
-import { writeParts } from "./writeParts.js";
 
 const HEADERS_TIMEOUT_MS = 10_000;
 /** Node looks for late headers this often; by itself only every 30 s. */
@@ -58,13 +56,10 @@ export async function listen(app: Pick<Hono, "fetch">, options: ListenOptions): 
   }
   const stopping = new AbortController();
   const server = createAdaptorServer({
-    // Streams of events have no end of their own.
-    fetch: async (request, env) => {
-      const response = await app.fetch(request, { ...env, stopping: stopping.signal });
-      const source = sourceOf(response);
-      if (!source) return response;
-      await writeParts(response, source, env.outgoing as ServerResponse);
-      return RESPONSE_ALREADY_SENT;
+    fetch: (request, env) => {
+      if (isBare(app)) noteExchange(request, env as Exchange);
+      // Streams of events have no end of their own.
+      return app.fetch(request, { ...env, stopping: stopping.signal });
     },
     overrideGlobalObjects: false,
     serverOptions: {

@@ -3,7 +3,7 @@ import type { Hono } from "hono";
 import type { WireRequest } from "../backend/wire.js";
 import type { EngineChunk, EngineReply } from "../engine/types.js";
 import { UNTOLD } from "./activity.js";
-import { bodyStream } from "./bodyStream.js";
+import { answer } from "./answer.js";
 import { sendDecided } from "./decidedCall.js";
 import { codeOfFailure, failureOf, isAbort } from "./failure.js";
 import { generatingCall, isPreload, type OllamaPath, requestOf, withoutWindow } from "./ollamaCall.js";
@@ -106,26 +106,25 @@ async function decided(
   body: WireRequest,
 ): Promise<Response> {
   const { reply, upstream, headers: decision } = await sendDecided(context, request, { path, body });
-  const headers = new Headers(decision);
-  const contentType = reply.headers["content-type"];
-  if (contentType) headers.set("content-type", contentType);
+  const { "content-type": contentType } = reply.headers;
+  const headers = contentType ? { "content-type": contentType, ...decision } : decision;
+  const { status } = reply;
   if (body.stream !== false) {
-    return new Response(bodyStream(lines(reply), upstream), { status: reply.status, headers });
+    return answer(request, { status, headers, body: { parts: lines(reply), upstream } });
   }
   // One object without a line break; an error behind it can still become the status.
   let whole = "";
   for await (const { raw } of reply.chunks) whole += raw;
-  return new Response(whole, { status: reply.status, headers });
+  return answer(request, { status, headers, body: whole });
 }
 
 /** The server's lines as they came. What fails on the way becomes an error line, as Ollama writes it. */
-async function* lines(reply: Pick<EngineReply, "chunks">): AsyncGenerator<Uint8Array> {
-  const encoder = new TextEncoder();
+async function* lines(reply: Pick<EngineReply, "chunks">): AsyncGenerator<string> {
   try {
-    for await (const { raw } of reply.chunks as AsyncIterable<EngineChunk>) yield encoder.encode(`${raw}\n`);
+    for await (const { raw } of reply.chunks as AsyncIterable<EngineChunk>) yield `${raw}\n`;
   } catch (error) {
     if (isAbort(error)) throw error;
-    yield encoder.encode(`${failureOf(error).body}\n`);
+    yield `${failureOf(error).body}\n`;
   }
 }
 

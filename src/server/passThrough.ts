@@ -2,7 +2,9 @@
 import { unreachable } from "../backend/refusal.js";
 import { isStream, type WireInit } from "../backend/transport.js";
 import { OptimizerError } from "../errors.js";
-import { abortWith, bodyStream } from "./bodyStream.js";
+import { answer } from "./answer.js";
+import { upstreamOf } from "./bodyStream.js";
+import { exchangeOf } from "./exchange.js";
 import type { ServerContext } from "./options.js";
 import { partsOf, readRequestBody } from "./requestBody.js";
 
@@ -33,7 +35,7 @@ export async function passThrough(
   body: WireInit["body"],
 ): Promise<Response> {
   const { pathname, search } = new URL(request.url);
-  const upstream = abortWith(request.signal);
+  const upstream = upstreamOf(request);
   const headers: Record<string, string> = { ...context.headers };
   for (const name of isStream(body) ? [...SENT_ON, "content-length"] : SENT_ON) {
     const value = request.headers.get(name);
@@ -50,13 +52,11 @@ export async function passThrough(
       if (upstream.signal.aborted) throw upstream.signal.reason;
       throw OptimizerError.isInstance(error) ? error : unreachable(context.origin, error);
     });
-  const answered = new Headers(reply.headers);
-  for (const name of OF_THE_CONNECTION) answered.delete(name);
+  const answered = { ...reply.headers };
+  for (const name of OF_THE_CONNECTION) delete answered[name];
   const hasBody = request.method !== "HEAD" && reply.status !== 204 && reply.status !== 304;
-  return new Response(hasBody ? bodyStream(reply.body, upstream) : null, {
-    status: reply.status,
-    headers: answered,
-  });
+  const answeredBody = hasBody ? { parts: reply.body, upstream } : null;
+  return answer(request, { status: reply.status, headers: answered, body: answeredBody });
 }
 
 /**
@@ -65,7 +65,8 @@ export async function passThrough(
  * @param limit bytes
  */
 export async function bodyToSendOn(request: Request, limit: number): Promise<WireInit["body"]> {
-  if (request.method === "GET" || request.method === "HEAD" || !request.body) return undefined;
+  if (request.method === "GET" || request.method === "HEAD") return undefined;
+  if (!exchangeOf(request) && !request.body) return undefined;
   const announced = request.headers.get("content-length");
   const isSmall = announced !== null && Number(announced) <= READ_WHOLE_BYTES;
   return isSmall ? readRequestBody(request, limit) : partsOf(request, limit);

@@ -1,6 +1,7 @@
 /** Reads a request's body up to a limit, and not at a drip. */
 import { OptimizerError } from "../errors.js";
 import { clientLeft } from "./bodyStream.js";
+import { exchangeOf } from "./exchange.js";
 
 /** A body may be slow for so long; then it has to have come at this rate on average. */
 const GRACE_MS = 30_000;
@@ -42,7 +43,8 @@ export async function* partsOf(
   }
 }
 
-async function* arriving({ body }: Request): AsyncGenerator<Uint8Array> {
+async function* arriving(request: Request): AsyncGenerator<Uint8Array> {
+  const body = exchangeOf(request)?.incoming.iterator({ destroyOnReturn: false }) ?? request.body;
   if (!body) return;
   try {
     yield* body as unknown as AsyncIterable<Uint8Array>;

@@ -2,29 +2,41 @@
 import type { ServerResponse } from "node:http";
 import type { BodySource } from "./bodyStream.js";
 
+/** UTF-16 units of text that are held back at most. */
+const MOST_HELD = 65_536;
+
 /**
- * The head leaves with the first part, or alone when that is not at hand. Resolves when the reply has ended, however
- * it ended; a reply that breaks off closes its socket.
+ * Writes what follows the head. Texts that come in one turn of the event loop leave in one write, and the head with
+ * the first, or alone when that is not at hand. Resolves when the reply has ended, however it ended; a reply that
+ * breaks off closes its socket.
  */
-export async function writeParts(
-  { status, headers }: Response,
-  { parts, upstream }: BodySource,
-  outgoing: ServerResponse,
-): Promise<void> {
-  outgoing.writeHead(status, Object.fromEntries(headers));
-  const headAlone = setImmediate(() => outgoing.flushHeaders());
+export async function writeParts({ parts, upstream }: BodySource, outgoing: ServerResponse): Promise<void> {
+  let held = "";
+  let turn: NodeJS.Immediate | null = setImmediate(() => outgoing.flushHeaders());
+  const write = (part: string | Uint8Array): void => {
+    if (turn) clearImmediate(turn);
+    turn = null;
+    held = "";
+    outgoing.write(part);
+  };
   try {
     for await (const part of parts) {
-      clearImmediate(headAlone);
-      if (!outgoing.write(part)) await drained(outgoing);
+      if (typeof part === "string") {
+        if (held === "" && turn) clearImmediate(turn);
+        if (held === "") turn = setImmediate(() => write(held));
+        held += part;
+        if (held.length > MOST_HELD) write(held);
+      } else write(part);
+      if (outgoing.writableNeedDrain) await drained(outgoing);
       if (outgoing.destroyed) break;
     }
-    outgoing.end();
+    if (turn) clearImmediate(turn);
+    outgoing.end(held);
   } catch {
     // The socket's end is all that can still be said.
     outgoing.destroy();
   } finally {
-    clearImmediate(headAlone);
+    if (turn) clearImmediate(turn);
     if (outgoing.destroyed) upstream.abort();
   }
 }

@@ -5,7 +5,7 @@ import { chatChunks, chatCompletion } from "./chatReply.js";
 import { chatCall } from "./chatRequest.js";
 import type { Fields } from "./fields.js";
 import { asForcedCall } from "./forcedCall.js";
-import { sseResponse, withErrorEvent } from "./sse.js";
+import { jsonAnswer, sseAnswer, withErrorEvent } from "./sse.js";
 
 export async function chatCompletions(
   context: ServerContext,
@@ -13,9 +13,9 @@ export async function chatCompletions(
   fields: Fields,
 ): Promise<Response> {
   const call = await chatCall(context, fields);
-  const { chunks, headers, upstream } = await ask(context, request, "/api/chat", call.wire);
-  const answered = call.forced ? asForcedCall(chunks, call.forced) : chunks;
+  const asked = await ask(context, request, "/api/chat", call.wire);
+  const answered = call.forced ? asForcedCall(asked.chunks, call.forced) : asked.chunks;
   const options = { model: call.wire.model, includeUsage: call.includeUsage, isParallel: call.isParallel };
-  if (call.stream) return sseResponse(withErrorEvent(chatChunks(answered, options)), upstream, headers);
-  return Response.json(chatCompletion(await wholeReply(answered), options), { headers });
+  if (call.stream) return sseAnswer(request, withErrorEvent(chatChunks(answered, options)), asked);
+  return jsonAnswer(request, chatCompletion(await wholeReply(answered), options), asked.headers);
 }

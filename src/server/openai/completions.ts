@@ -7,7 +7,7 @@ import { type Head, headOf } from "./identity.js";
 import { invalidValue, unsupportedValue } from "./refused.js";
 import { finishReason, usageOf } from "./replyParts.js";
 import { defined, refuseSeveralAnswers, samplingOptions } from "./sampling.js";
-import { SSE_DONE, sseData, sseResponse, withErrorEvent } from "./sse.js";
+import { jsonAnswer, SSE_DONE, sseAnswer, sseData, withErrorEvent } from "./sse.js";
 
 export async function completions(
   context: ServerContext,
@@ -15,17 +15,17 @@ export async function completions(
   fields: Fields,
 ): Promise<Response> {
   const wire = wireRequest(fields);
-  const { chunks, headers, upstream } = await ask(context, request, "/api/generate", wire);
+  const asked = await ask(context, request, "/api/generate", wire);
   const head = headOf("cmpl-", "text_completion", wire.model);
   if (wire.stream) {
     const includeUsage = fields.object("stream_options")?.flag("include_usage") ?? false;
-    return sseResponse(withErrorEvent(completionChunks(head, chunks, includeUsage)), upstream, headers);
+    return sseAnswer(request, withErrorEvent(completionChunks(head, asked.chunks, includeUsage)), asked);
   }
-  const chunk = await wholeReply(chunks);
+  const chunk = await wholeReply(asked.chunks);
   const text = chunk.response ?? "";
   const logprobs = logprobsOf(chunk.logprobs, 0);
   const choice = { index: 0, text, logprobs, finish_reason: finishReason(chunk, false) };
-  return Response.json({ ...head, choices: [choice], usage: usageOf(chunk) }, { headers });
+  return jsonAnswer(request, { ...head, choices: [choice], usage: usageOf(chunk) }, asked.headers);
 }
 
 /** Goes through the model's template, as in Ollama's own `/v1/completions`. */

@@ -9,17 +9,17 @@ import type { Fields } from "./fields.js";
 import { asForcedCall } from "./forcedCall.js";
 import { type ResponseEvent, ResponseOutput } from "./responseOutput.js";
 import { responsesCall } from "./responsesRequest.js";
-import { sseData, sseResponse } from "./sse.js";
+import { jsonAnswer, sseAnswer, sseData } from "./sse.js";
 
 export async function responses(context: ServerContext, request: Request, fields: Fields): Promise<Response> {
   const call = await responsesCall(context, fields);
   const onOverflow = call.mayCut ? "cut" : context.onOverflow;
-  const { chunks, headers, upstream } = await ask(context, request, "/api/chat", call.wire, onOverflow);
-  const answered = call.forced ? asForcedCall(chunks, call.forced) : chunks;
+  const asked = await ask(context, request, "/api/chat", call.wire, onOverflow);
+  const answered = call.forced ? asForcedCall(asked.chunks, call.forced) : asked.chunks;
   const output = new ResponseOutput(call.wire.model, call.echo, call.isParallel);
-  if (call.stream) return sseResponse(eventTexts(answered, output), upstream, headers);
+  if (call.stream) return sseAnswer(request, eventTexts(answered, output), asked);
   for await (const chunk of answered) for (const _ of output.add(chunk));
-  return Response.json(output.final(), { headers });
+  return jsonAnswer(request, output.final(), asked.headers);
 }
 
 /** `/v1/responses/input_tokens`: what a response would cost, without making it. Loads no model. */

@@ -1,6 +1,7 @@
 /** Server-sent events, as OpenAI streams them. */
-import { bodyStream } from "../bodyStream.js";
+import { answer } from "../answer.js";
 import { isAbort } from "../failure.js";
+import type { Asked } from "./ask.js";
 import { errorObject } from "./failure.js";
 
 const HEADERS = { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache" };
@@ -15,19 +16,24 @@ export const SSE_DONE = "data: [DONE]\n\n";
 /**
  * A reply of events. Reads nothing ahead; a client that leaves aborts the upstream call.
  *
- * @param events each with its empty line
+ * @param parts events, each with its empty line
  */
-export function sseResponse(
-  events: AsyncIterable<string>,
-  upstream: AbortController,
-  headers: Readonly<Record<string, string>>,
-): Response {
-  return new Response(bodyStream(encoded(events), upstream), { headers: { ...HEADERS, ...headers } });
+export function sseAnswer(
+  request: Request,
+  parts: AsyncIterable<string>,
+  { upstream, headers }: Pick<Asked, "upstream" | "headers">,
+): Promise<Response> {
+  return answer(request, { status: 200, headers: { ...HEADERS, ...headers }, body: { parts, upstream } });
 }
 
-async function* encoded(events: AsyncIterable<string>): AsyncGenerator<Uint8Array> {
-  const encoder = new TextEncoder();
-  for await (const event of events) yield encoder.encode(event);
+/** A reply of one object. */
+export function jsonAnswer(
+  request: Request,
+  data: unknown,
+  headers: Readonly<Record<string, string>>,
+): Promise<Response> {
+  const body = JSON.stringify(data);
+  return answer(request, { status: 200, headers: { "content-type": "application/json", ...headers }, body });
 }
 
 /** What fails after the first event becomes the last one: clients throw at `error`. */
