@@ -113,8 +113,11 @@ export class Accountant {
       outputTokens: 0,
       uncountedCalls: 0,
       unpricedCalls: 0,
+      otherPricedCalls: 0,
       callMs: 0,
       computeMs: 0,
+      inputCost: null,
+      outputCost: null,
       tokenCost: null,
       computeCost: null,
       kilowattHours: null,
@@ -139,20 +142,25 @@ export class Accountant {
     if (!price) line.unpricedCalls++;
     line.callMs += callMs;
     line.computeMs += computeMs;
-    const tokenCost = price && isCounted ? tokensAt(price, record) : null;
+    if (price && !Object.hasOwn(prices.models!, record.model)) line.otherPricedCalls++;
+    const inputCost = price && isCounted ? inputAt(price, record) : null;
+    const outputCost = price && isCounted ? outputAt(price, record) : null;
+    const tokenCost = sum(inputCost, outputCost);
     const computeCost =
       prices.computePerHour === undefined ? null : (prices.computePerHour * computeMs) / HOUR_MS;
     const watts = wattsOf(prices, record);
     const kilowattHours = watts === null ? null : (watts * computeMs) / HOUR_MS / 1000;
     const electricityCost =
       kilowattHours === null ? null : kilowattHours * prices.electricity!.perKilowattHour;
+    line.inputCost = sum(line.inputCost, inputCost);
+    line.outputCost = sum(line.outputCost, outputCost);
     line.tokenCost = sum(line.tokenCost, tokenCost);
     line.computeCost = sum(line.computeCost, computeCost);
     line.kilowattHours = sum(line.kilowattHours, kilowattHours);
     line.electricityCost = sum(line.electricityCost, electricityCost);
     line.totalCost = sum(line.totalCost, sum(sum(tokenCost, computeCost), electricityCost));
     const hosted = line.hosted as Record<string, number>;
-    for (const [name, list] of this.hosted) hosted[name]! += tokensAt(list, record);
+    for (const [name, list] of this.hosted) hosted[name]! += inputAt(list, record) + outputAt(list, record);
   }
 }
 
@@ -175,11 +183,15 @@ function priceOf(models: NonNullable<Prices["models"]>, model: string): TokenPri
   return Object.hasOwn(models, model) ? models[model] : models[OTHERS];
 }
 
-function tokensAt(price: TokenPrice, record: RequestRecord): number {
+function inputAt(price: TokenPrice, record: RequestRecord): number {
   const cached = Math.min(record.cachedTokens ?? 0, record.promptTokens ?? 0);
   const fresh = (record.promptTokens ?? 0) - cached;
-  const { inputPer1k, outputPer1k, cachedInputPer1k = inputPer1k } = price;
-  return (fresh * inputPer1k + cached * cachedInputPer1k + (record.outputTokens ?? 0) * outputPer1k) / 1000;
+  const { inputPer1k, cachedInputPer1k = inputPer1k } = price;
+  return (fresh * inputPer1k + cached * cachedInputPer1k) / 1000;
+}
+
+function outputAt({ outputPer1k }: TokenPrice, { outputTokens }: RequestRecord): number {
+  return ((outputTokens ?? 0) * outputPer1k) / 1000;
 }
 
 function wattsOf({ electricity }: Prices, { at, serverId }: RequestRecord): number | null {
@@ -198,8 +210,11 @@ function add(line: Mutable<CostLine>, bill: CostLine): void {
   line.outputTokens += bill.outputTokens;
   line.uncountedCalls += bill.uncountedCalls;
   line.unpricedCalls += bill.unpricedCalls;
+  line.otherPricedCalls += bill.otherPricedCalls;
   line.callMs += bill.callMs;
   line.computeMs += bill.computeMs;
+  line.inputCost = sum(line.inputCost, bill.inputCost);
+  line.outputCost = sum(line.outputCost, bill.outputCost);
   line.tokenCost = sum(line.tokenCost, bill.tokenCost);
   line.computeCost = sum(line.computeCost, bill.computeCost);
   line.kilowattHours = sum(line.kilowattHours, bill.kilowattHours);
@@ -224,10 +239,10 @@ function checkPrices({ models, computePerHour, electricity, hosted }: Prices): v
     ["hosted", hosted],
   ] as const) {
     for (const [name, price] of Object.entries(prices ?? {})) {
-      for (const [field, value] of Object.entries(price)) {
+      for (const [field, value] of Object.entries(price ?? {})) {
         if (value !== undefined) within(`${list}[${JSON.stringify(name)}].${field}`, value as number, 0);
       }
-      if (price.inputPer1k === undefined || price.outputPer1k === undefined) {
+      if (price?.inputPer1k === undefined || price.outputPer1k === undefined) {
         throw invalid(`${list}[${JSON.stringify(name)}]`, "incomplete", "{ inputPer1k, outputPer1k }");
       }
     }

@@ -307,6 +307,9 @@ function costs(of: Costs): Block[] {
   const gaps = [
     of.total.uncountedCalls > 0 ? `${plural(of.total.uncountedCalls, "call")} without token counts` : "",
     of.total.unpricedCalls > 0 ? `${plural(of.total.unpricedCalls, "call")} of models without a price` : "",
+    of.total.otherPricedCalls > 0
+      ? `${plural(of.total.otherPricedCalls, "call")} at the price of all other models`
+      : "",
   ].filter((gap) => gap !== "");
   return [
     heading("Costs"),

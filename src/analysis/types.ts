@@ -249,10 +249,15 @@ export interface CostLine {
   readonly uncountedCalls: number;
   /** Calls of models without a price. */
   readonly unpricedCalls: number;
+  /** Calls of models without a price of their own, charged at that of all others ("*"). */
+  readonly otherPricedCalls: number;
   /** Time that callers waited, all calls added up. */
   readonly callMs: number;
   /** Time that servers worked: calls at the same time count once. */
   readonly computeMs: number;
+  /** Of the prompt and of the reply. */
+  readonly inputCost: number | null;
+  readonly outputCost: number | null;
   readonly tokenCost: number | null;
   readonly computeCost: number | null;
   readonly kilowattHours: number | null;

@@ -17,6 +17,7 @@ describe("tokens", () => {
     const { total, byModel } = costsOf(calls, { models });
     // 100 fresh, 100 cached, 100 out.
     expect(byModel["llama3.2:3b"]?.tokenCost).toBeCloseTo(0.01 + 0.001 + 0.04, 12);
+    expect(byModel["llama3.2:3b"]).toMatchObject({ inputCost: 0.011, outputCost: 0.04 });
     expect(byModel.other?.tokenCost).toBeNull();
     expect(total).toMatchObject({
       calls: 3,
@@ -29,8 +30,10 @@ describe("tokens", () => {
 
   test("cost the price of all others where a model has none, and what another list asks", () => {
     const hosted = { cloud: { inputPer1k: 1, outputPer1k: 2 } };
-    const { total } = costsOf([request()], { models: { "*": { inputPer1k: 0, outputPer1k: 1 } }, hosted });
-    expect(total.tokenCost).toBeCloseTo(0.1, 12);
+    const named = { ...models, "*": { inputPer1k: 0, outputPer1k: 1 } };
+    const { total } = costsOf([request({ model: "other" })], { models: named, hosted });
+    expect(total).toMatchObject({ inputCost: 0, outputCost: 0.1, otherPricedCalls: 1, unpricedCalls: 0 });
+    expect(costsOf([request()], { models: named }).total.otherPricedCalls).toBe(0);
     expect(total.hosted.cloud).toBeCloseTo(0.4, 12);
   });
 
