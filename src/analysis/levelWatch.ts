@@ -30,6 +30,14 @@ const LAG = 30;
 /** So many far values in a row are a new level; at 10 % of spikes chance makes that once in 100,000 calls. */
 const SPIKES_IN_A_ROW = 5;
 
+/** What a fifth of some 64 calls do is a way that calls go (a short answer, or a long one), and no exception. */
+const MODE = { from: 0.22, until: 0.14, weight: 1 / 64 };
+/** Values above this share of such a group's are compared with its slow way. */
+const SLOW_WAY = 0.85;
+/** From 15 % to 85 % are so many standard deviations of a normal; wider by this factor, it is none. */
+const WHOLE_WIDTH = 2.07;
+const WIDER = 1.5;
+
 /** A value far above the level, `back` values ago. */
 export interface Spike {
   readonly back: number;
@@ -68,6 +76,9 @@ export class LevelWatch implements Watch {
   private readonly waiting = new Float64Array(LAG);
   private waited = 0;
   private inARow = 0;
+  /** Share of values that lie far above the median, of late. */
+  private farShare = 0;
+  private hasModes = false;
   private reference = 0;
   private limit = 0;
   private limitFor = 0;
@@ -89,6 +100,8 @@ export class LevelWatch implements Watch {
     this.first = [];
     this.waited = 0;
     this.inARow = 0;
+    this.farShare = 0;
+    this.hasModes = false;
     this.limitFor = 0;
   }
 
@@ -99,9 +112,11 @@ export class LevelWatch implements Watch {
     const { median, count } = this.baseline;
     const sigma = Math.max(LEAST_SIGMA, this.baseline.sigma);
     const z = (log - median) / sigma;
-    const isSpike = this.isFar(z, log - median);
+    const isFar = this.isFar(z, log - median);
+    const isSpike = isFar && !this.isOfMode(log);
+    this.noteShare(isFar);
     this.inARow = isSpike ? this.inARow + 1 : 0;
-    if (!isSpike) {
+    if (!isSpike || this.hasModes) {
       const place = this.waited % LAG;
       // A full window takes every second value: it reaches twice as far back, at half the cost.
       const joins = this.waited >= LAG && (this.baseline.count < this.baseline.capacity || place % 2 === 0);
@@ -110,13 +125,20 @@ export class LevelWatch implements Watch {
       this.waited++;
     }
     // What neither the old level nor the one looked for explains says nothing about either.
-    const isForeign = z > CHANGE / sigma + 3;
+    const spread = this.wholeSpread(sigma);
+    const isForeign = log - median > CHANGE + 3 * spread;
     if (isForeign) this.cusum.skip();
-    const change = isForeign ? null : this.changeAt((log - this.baseline.mean) / sigma, sigma, count);
+    const change = isForeign ? null : this.changeAt((log - this.baseline.mean) / spread, spread, count);
     if (!isSpike && !change) return null;
     const spikes = isSpike ? [{ back: 0, z, expected: Math.exp(median) }] : [];
     const isLevel = this.inARow >= SPIKES_IN_A_ROW;
     return { spikes, change: isLevel ? { run: this.inARow, side: 1, score: z } : change };
+  }
+
+  /** The MAD sees one of two ways that calls go; their level is that of both. */
+  private wholeSpread(sigma: number): number {
+    const whole = (this.baseline.quantile(SLOW_WAY) - this.baseline.quantile(1 - SLOW_WAY)) / WHOLE_WIDTH;
+    return whole > WIDER * sigma ? whole : sigma;
   }
 
   private changeAt(z: number, sigma: number, count: number): LevelChange | null {
@@ -128,6 +150,17 @@ export class LevelWatch implements Watch {
     const error = BASELINE_ERRORS * Math.sqrt(MEDIAN_VARIANCE / count);
     const side = this.cusum.push(z, this.reference + error, this.limit);
     return side === 0 ? null : { run: this.cusum.run(side), side, score: this.cusum.score(side) };
+  }
+
+  private noteShare(isFar: boolean): void {
+    this.farShare += MODE.weight * (Number(isFar) - this.farShare);
+    this.hasModes = this.farShare > (this.hasModes ? MODE.until : MODE.from);
+  }
+
+  private isOfMode(log: number): boolean {
+    return (
+      this.hasModes && log < Math.max(this.baseline.median, this.baseline.quantile(SLOW_WAY)) + LEAST_RATIO
+    );
   }
 
   private isFar(z: number, distance: number): boolean {
@@ -149,6 +182,9 @@ export class LevelWatch implements Watch {
       return isSpike ? [{ back: first.length - 1 - index, z, expected: Math.exp(median) }] : [];
     });
     if (spikes.length === 0) return null;
+    this.farShare = spikes.length / first.length;
+    this.hasModes = this.farShare > MODE.from;
+    if (this.hasModes) return null;
     const far = new Set(spikes.map(({ back }) => first.length - 1 - back));
     this.baseline.clear();
     for (const [index, value] of first.entries()) if (!far.has(index)) this.baseline.push(value);

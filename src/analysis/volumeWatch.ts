@@ -35,6 +35,8 @@ export class VolumeWatch {
   private bucket: number | null = null;
   private count = 0;
   private told = false;
+  /** The bucket before had a drop: one that goes on is told once. */
+  private isDown = false;
   private most = Number.POSITIVE_INFINITY;
 
   constructor(private readonly bucketMs: number) {
@@ -50,10 +52,10 @@ export class VolumeWatch {
       this.count++;
       return this.count > this.most && !this.told ? [this.surged(record.at)] : NOTHING;
     }
-    const drop = this.close(record.at);
+    let drop = this.close(this.bucket, this.count, record.at);
     // Buckets without any request count too, as many as could matter.
     const empty = Math.min(bucket - this.bucket - 1, this.kept);
-    for (let index = 1; index <= empty; index++) this.remember(bucket - index, 0);
+    for (let at = bucket - empty; at < bucket; at++) drop = this.close(at, 0, record.at) ?? drop;
     this.bucket = bucket;
     this.count = 1;
     this.told = false;
@@ -64,18 +66,26 @@ export class VolumeWatch {
   private surged(noticedAt: string): Anomaly {
     this.told = true;
     const usual = this.week.quantile(BUSY);
-    return this.anomaly(counted(usual), stabilized(this.count) - usual, noticedAt);
+    const score = stabilized(this.count) - usual;
+    return this.anomaly({
+      bucket: this.bucket!,
+      count: this.count,
+      expected: counted(usual),
+      score,
+      noticedAt,
+    });
   }
 
-  private close(noticedAt: string): Anomaly | null {
-    const bucket = this.bucket!;
+  private close(bucket: number, count: number, noticedAt: string): Anomaly | null {
     const [yesterday, weekAgo] = [DAY_MS, WEEK_MS].map((ms) =>
       this.counts.get(bucket - Math.round(ms / this.bucketMs)),
     );
     const expected = Math.min(yesterday ?? 0, weekAgo ?? 0);
-    const fallen = stabilized(expected) - stabilized(this.count);
-    const drop = fallen > DROP ? this.anomaly(expected, fallen, noticedAt) : null;
-    this.remember(bucket, this.count);
+    const score = stabilized(expected) - stabilized(count);
+    const isDrop = score > DROP;
+    const drop = isDrop && !this.isDown ? this.anomaly({ bucket, count, expected, score, noticedAt }) : null;
+    this.isDown = isDrop;
+    this.remember(bucket, count);
     return drop;
   }
 
@@ -92,11 +102,18 @@ export class VolumeWatch {
     return counted(busy + SURGE * Math.max(1, busy - this.week.quantile(USUAL)));
   }
 
-  private anomaly(expected: number, score: number, noticedAt: string): Anomaly {
-    const at = new Date(this.bucket! * this.bucketMs).toISOString();
+  private anomaly(found: {
+    readonly bucket: number;
+    readonly count: number;
+    readonly expected: number;
+    readonly score: number;
+    readonly noticedAt: string;
+  }): Anomaly {
+    const { bucket, count, expected, score, noticedAt } = found;
+    const at = new Date(bucket * this.bucketMs).toISOString();
     const minutes = Math.round(this.bucketMs / 60_000);
     return {
-      key: `volume ${this.count > expected ? "surge" : "drop"}`,
+      key: `volume ${count > expected ? "surge" : "drop"}`,
       kind: "volume",
       metric: "requests",
       group: null,
@@ -104,12 +121,12 @@ export class VolumeWatch {
       noticedAt,
       requestId: null,
       expected,
-      found: this.count,
-      ratio: this.count / Math.max(expected, 1),
+      found: count,
+      ratio: count / Math.max(expected, 1),
       direction: "worse",
       score,
       cause: null,
-      text: `${whole(this.count)} requests within ${minutes} minutes from ${moment(at)}, where ${whole(expected)} are usual.`,
+      text: `${whole(count)} requests within ${minutes} minutes from ${moment(at)}, where ${whole(expected)} are usual.`,
     };
   }
 }

@@ -142,6 +142,13 @@ describe("a change of level", () => {
   });
 });
 
+test("a slow way that a third of calls go is no exception, and a still slower call is one", () => {
+  const factor = (index: number, random: () => number) => (index === 900 ? 40 : random() < 0.3 ? 4 : 1);
+  const told = found(traffic({ seed: 5, calls: 1000, sigma: 0.2, factor }));
+  expect(told.length).toBeLessThan(60);
+  expect(told.map(({ requestId }) => requestId)).toContain("call-900");
+});
+
 test("three standard deviations are an option, and miss what robust statistics find", () => {
   const factor = (index: number) => (index % 12 === 5 ? 7 : 1);
   const requests = traffic({ seed: 2, calls: 600, sigma: 0.3, factor });
@@ -207,6 +214,17 @@ describe("request volume", () => {
       key: "volume drop",
     });
     expect(found(day((hour) => (hour === 100 ? 300 : 90), 110))).toEqual([]);
+  });
+
+  test("tells of hours without any request, once", () => {
+    const calls = day((hour) => (hour >= 200 && hour < 204 ? 0 : 60), 210);
+    const volume = found(calls).filter(({ kind }) => kind === "volume");
+    expect(volume).toHaveLength(1);
+    expect(volume[0]).toMatchObject({
+      at: new Date(START + 200 * 3_600_000).toISOString(),
+      found: 0,
+      key: "volume drop",
+    });
   });
 
   test("knows mornings, nights and weekends", () => {
