@@ -10,7 +10,7 @@ import { addDashboard } from "../../../src/server/dashboard/dashboard.js";
 import { eventStream } from "../../../src/server/eventStream.js";
 import { listen } from "../../../src/server/index.js";
 import { call, lognormal, seeded } from "../../monitor/calls.js";
-import { pair } from "../support.js";
+import { pair, user } from "../support.js";
 import { launch, open, program, readReports, SKIPPED } from "./browser.js";
 import { anomaly } from "./calls.js";
 
@@ -103,11 +103,32 @@ describe.skipIf(!program)(`reports on the page${SKIPPED}`, () => {
       .getByText(/not enough data \(7 of 40\)/)
       .waitFor();
     await region(page, "Anomalies").getByText("Nothing was out of the ordinary.").waitFor();
-    await region(page, "Caches").getByText("This server keeps no replies.").waitFor();
+    await region(page, "Caches")
+      .getByText(/^This server keeps no replies/)
+      .waitFor();
     await region(page, "Costs")
       .getByText(/This server was given no prices\./)
       .waitFor();
     expect(await region(page, "Costs").getByRole("cell", { name: "–" }).count()).toBeGreaterThan(0);
+  });
+
+  test("tell what the server's own cache of replies gave", async () => {
+    await using servers = await pair({}, { cache: { maxEntries: 500 } });
+    const asked = { model: "tiny", messages: user("hello"), stream: false, options: { temperature: 0 } };
+    for (let times = 0; times < 3; times++) await (await servers.post("/api/chat", asked)).text();
+    const { origin } = await servers.listen();
+    await using watched = await open(browser, origin);
+    await readReports(watched.page);
+
+    const figures = region(watched.page, "Caches").locator(".tiles").first().locator("dd");
+    expect((await figures.allTextContents()).slice(0, 6)).toEqual([
+      "66.7 %",
+      "2",
+      "1",
+      "1",
+      "500",
+      "1 h 0 min",
+    ]);
   });
 
   test("are read when they come into sight, not before and not again and again", async () => {

@@ -33,7 +33,7 @@ export default {
       "Cost saved",
     ]);
     const more = h("dl", { class: "facts" });
-    const none = h("p", { class: "empty" }, "This server keeps no replies.");
+    const none = h("p", { class: "empty" }, "This server keeps no replies: it was started without --cache.");
     const prefix = tiles(["Prompt tokens", "From the prefix cache", "Share"]);
     body.append(
       h(
