@@ -1,6 +1,7 @@
 /** The server as an application: a Request in, a Response out. Listening is elsewhere (`listen.ts`). */
 import { isAbsolute } from "node:path";
 import { Hono } from "hono";
+import { cors } from "hono/cors";
 import type { Gate } from "../autopilot/index.js";
 import { nodeTransport, readBody } from "../backend/transport.js";
 import { EntryCache } from "../cache/index.js";
@@ -11,7 +12,7 @@ import { Activity } from "./activity.js";
 import { callEngine } from "./callEngine.js";
 import { noteClient } from "./client.js";
 import { addDashboard } from "./dashboard/dashboard.js";
-import { markBare } from "./exchange.js";
+import { forgetExchange, markBare } from "./exchange.js";
 import { type Failure, failureOf, isAbort, nameOfFailure } from "./failure.js";
 import { hasToken, isTrustedHost, isTrustedOrigin } from "./guard.js";
 import { addOllamaRoutes } from "./ollamaRoutes.js";
@@ -60,9 +61,19 @@ export function createServerApp(options: ServerAppOptions): Hono {
   // Chromium names it even for a script of the page's own, which may come from an address that is not trusted.
   addDashboard(app);
 
+  // Pages that may ask may read the reply too, as Ollama lets them: a browser asks before, without a token.
+  const readable = cors({ origin: (page) => page, exposeHeaders: ["*"] });
+  app.use((asked, next) => {
+    const page = asked.req.header("origin");
+    if (!isTrustedOrigin(page, hosts))
+      return Promise.resolve(forbidden(asked.req.path, "this origin is not allowed"));
+    if (page === undefined) return next();
+    // Its headers are put on a Response.
+    forgetExchange(asked.req.raw);
+    return readable(asked, next);
+  });
+
   app.use(async (asked, next) => {
-    if (!isTrustedOrigin(asked.req.header("origin"), hosts))
-      return forbidden(asked.req.path, "this origin is not allowed");
     if (options.token !== undefined && !hasToken(asked.req.header("authorization"), options.token)) {
       const error = isOpenAiPath(asked.req.path) ? WRONG_KEY : "the token is missing or wrong";
       return refused(401, error, { "www-authenticate": "Bearer" });

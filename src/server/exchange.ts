@@ -25,6 +25,11 @@ export function noteExchange(request: Request, exchange: Exchange): void {
   exchanges.set(request, exchange);
 }
 
+/** From here on the request is read and answered as any other. */
+export function forgetExchange(request: Request): void {
+  exchanges.delete(request);
+}
+
 export function exchangeOf(request: Request): Exchange | undefined {
   return exchanges.get(request);
 }

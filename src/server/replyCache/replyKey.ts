@@ -11,7 +11,7 @@ type KeyedCall = Pick<EngineCall, "origin" | "path" | "body" | "onOverflow">;
  * request, but not whether it streams, how long the model stays loaded, or where and how fast it runs.
  *
  * @param digest of the model; "" when the server does not tell
- * @example replyKey({ origin: "http://a", path: "/api/chat", body: { model: "tiny" }, onOverflow: "error" }, "").slice(0, 12) // "tiny/3bb5c9b"
+ * @example replyKey({ origin: "http://a", path: "/api/chat", body: { model: "tiny" }, onOverflow: "error" }, "").slice(0, 12) // "tiny/c2a7157"
  */
 export function replyKey({ origin, path, body, onOverflow }: KeyedCall, digest: string): string {
   const { model, stream: _, keep_alive: __, options = {}, messages, ...rest } = body;
