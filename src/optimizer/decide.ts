@@ -86,7 +86,7 @@ function chooseWindow(situation: Situation): number {
     return shrunk ?? runner.numCtx;
   }
   if (runner.numCtx >= limit.window) return runner.numCtx;
-  return grownWindow({
+  const window = grownWindow({
     needTokens,
     largestNeeds: slot.known.largestNeeds,
     extendsEarlierCall: facts.extendsEarlierCall,
@@ -94,11 +94,12 @@ function chooseWindow(situation: Situation): number {
     limit: limit.window,
     unspilledLimit: marginLimit(slot, runner.options.num_batch ?? null),
   });
+  return atLeastMinimum(situation, window);
 }
 
 /** An unload is a free resize: what recent calls needed decides, a one-off of long ago does not. */
 function freshWindow(situation: Situation): number {
-  const { slot, facts, config, limit, needTokens } = situation;
+  const { slot, facts, limit, needTokens } = situation;
   const { maximumNumCtx } = slot.known.steering;
   const recent = Math.min(weightedP99(slot.known.recentNeeds), maximumNumCtx ?? Number.POSITIVE_INFINITY);
   const base = situation.isRetry ? needTokens : Math.max(needTokens, recent);
@@ -110,7 +111,12 @@ function freshWindow(situation: Situation): number {
     limit: limit.window,
     unspilledLimit: marginLimit(slot, facts.explicit.num_batch ?? null),
   });
-  return situation.isRetry ? window : Math.max(window, Math.min(config.minimumWindow, limit.window));
+  return atLeastMinimum(situation, window);
+}
+
+/** Of a window that is loaded by choice; a retry takes what is left to it. */
+function atLeastMinimum({ config, limit, isRetry }: Situation, window: number): number {
+  return isRetry ? window : Math.max(window, Math.min(config.minimumWindow, limit.window));
 }
 
 /** No margin is taken beyond this window: what is known to stay in GPU memory, and what was asked for. */

@@ -76,6 +76,15 @@ describe("grow", () => {
     expect(decided(slot, call).options).toEqual({ num_ctx: 11_520, num_gpu: 20, num_thread: 8 });
   });
 
+  test("a small window of another program's grows to the least one at once, or as far as may be", () => {
+    const grown = (config?: Parameters<typeof configuration>[0], slot = loadedWith(512)) =>
+      decide(slot, facts(600), configuration(config), NOW).options.num_ctx;
+    expect(grown()).toBe(4096);
+    expect(grown({ minimumWindow: 8192 })).toBe(8192);
+    expect(grown({ minimumWindow: 1024, maximumWindow: 2048 })).toBeLessThanOrEqual(2048);
+    expect(grown({}, loadedWith(512, { trained: 2048 }))).toBe(2048);
+  });
+
   test("at the trained window there is nothing to grow to: the reply gets what is left", () => {
     const slot = loadedWith(8192, { trained: 8192 });
     const decision = decided(slot, facts(7800));
