@@ -3,6 +3,7 @@
  * need small distances, and at 30 of 128 bits they visit most of the table anyway.
  */
 import type { PrefixFingerprints } from "./fingerprint.js";
+import { type ScannedMemory, scannedMemory } from "./nearestSlot.js";
 
 /** Votes are bounded, so that the majority follows a template that changes. */
 const STRONGEST_VOTE = 31;
@@ -21,6 +22,8 @@ export interface Hit {
 export class FingerprintTable {
   size = 0;
   private readonly wordCount: number;
+  /** Where {@link words} and {@link compared} are, with room for one fingerprint before them. */
+  private memory: ScannedMemory | null = null;
   /** By window: `wordCount` words a slot. */
   private words: Int32Array[];
   /** By window: one vote a bit and slot; above 0 for set. */
@@ -119,13 +122,14 @@ export class FingerprintTable {
   }
 
   distance(slot: number, window: number, prints: PrefixFingerprints): number {
-    const { wordCount } = this;
-    const words = this.words[window]!;
+    return this.distanceTo(slot, window, prints.words.subarray(window * this.wordCount));
+  }
+
+  private distanceTo(slot: number, window: number, other: Int32Array): number {
+    const own = this.read(slot, window);
     let distance = 0;
-    for (let word = 0; word < wordCount; word += 2) {
-      const own = slot * wordCount + word;
-      const other = window * wordCount + word;
-      distance += popcount(words[own]! ^ prints.words[other]!, words[own + 1]! ^ prints.words[other + 1]!);
+    for (let word = 0; word < own.length; word += 2) {
+      distance += popcount(own[word]! ^ other[word]!, own[word + 1]! ^ other[word + 1]!);
     }
     return distance;
   }
@@ -155,10 +159,6 @@ export class FingerprintTable {
     return this.scan(this.groups[slot]!, window, this.read(slot, window), threshold, slot);
   }
 
-  /**
-   * 5 ns a slot. Nearly nine of ten unrelated fingerprints are too far after their first 64 bits; words in locals,
-   * since a loop over them takes 7 ns, and one load to tell that a slot is not compared, since two take 9.
-   */
   private scan(
     group: number,
     window: number,
@@ -166,23 +166,20 @@ export class FingerprintTable {
     threshold: number,
     except: number,
   ): Hit | null {
-    const { size, wordCount } = this;
     const compared = this.compared[window]!;
     const table = this.words[window]!;
-    const [word0, word1, word2, word3] = words;
-    let nearest = -1;
-    let best = threshold + 1;
-    for (let slot = 0, at = 0; slot < size; slot++, at += wordCount) {
-      if (compared[slot] !== group) continue;
-      let distance = popcount(table[at]! ^ word0!, table[at + 1]! ^ word1!);
-      if (distance >= best) continue;
-      if (wordCount === 4) distance += popcount(table[at + 2]! ^ word2!, table[at + 3]! ^ word3!);
-      if (distance < best && slot !== except) {
-        best = distance;
-        nearest = slot;
-      }
+    const own = compared[except];
+    if (own !== undefined) compared[except] = NOT_COMPARED;
+    const { memory, size } = this;
+    let nearest: number;
+    if (memory === null) {
+      nearest = nearestSlot(table, compared, size, words, group, threshold + 1, this.wordCount);
+    } else {
+      new Int32Array(memory.buffer, 0, this.wordCount).set(words.subarray(0, this.wordCount));
+      nearest = memory.nearest(table.byteOffset, compared.byteOffset, size, 0, group, threshold + 1);
     }
-    return nearest === -1 ? null : { slot: nearest, window, distance: best };
+    if (own !== undefined) compared[except] = own;
+    return nearest < 0 ? null : { slot: nearest, window, distance: this.distanceTo(nearest, window, words) };
   }
 
   /** The words of a window's fingerprint. */
@@ -195,11 +192,21 @@ export class FingerprintTable {
       fresh.set(old);
       return fresh;
     };
-    this.words = this.words.map((old) => grown(old, new Int32Array(capacity * this.wordCount)));
+    const { wordCount } = this;
+    const row = 4 * wordCount;
+    const window = capacity * (row + 4);
+    const bytes = row + this.windowCount * window;
+    this.memory = wordCount === 4 ? scannedMemory(bytes) : null;
+    const buffer = this.memory?.buffer ?? new ArrayBuffer(bytes);
+    this.words = this.words.map((old, index) =>
+      grown(old, new Int32Array(buffer, row + index * window, capacity * wordCount)),
+    );
+    this.compared = this.compared.map((old, index) =>
+      grown(old, new Int32Array(buffer, row + index * window + capacity * row, capacity)),
+    );
     this.votes = this.votes.map((old) => grown(old, new Int8Array(capacity * this.bits)));
     this.groups = grown(this.groups, new Int32Array(capacity));
     this.present = grown(this.present, new Uint8Array(capacity));
-    this.compared = this.compared.map((old) => grown(old, new Int32Array(capacity)));
   }
 }
 
@@ -213,4 +220,33 @@ export function popcount(a: number, b: number): number {
   const y = b - ((b >>> 1) & 0x55555555);
   const nibbles = (x & 0x33333333) + ((x >>> 2) & 0x33333333) + (y & 0x33333333) + ((y >>> 2) & 0x33333333);
   return Math.imul((nibbles & 0x0f0f0f0f) + ((nibbles >>> 4) & 0x0f0f0f0f), 0x01010101) >>> 24;
+}
+
+/**
+ * What {@link ScannedMemory.nearest} says, for fingerprints of 64 bits and where there is no WebAssembly: 5 ns a slot.
+ * Nearly nine of ten unrelated fingerprints are too far after their first 64 bits; words in locals, since a loop over
+ * them takes 7 ns.
+ */
+export function nearestSlot(
+  table: Int32Array,
+  groups: Int32Array,
+  count: number,
+  words: Int32Array,
+  group: number,
+  below: number,
+  wordCount: number,
+): number {
+  const [word0, word1, word2, word3] = words;
+  let nearest = -1;
+  for (let slot = 0, at = 0; slot < count; slot++, at += wordCount) {
+    if (groups[slot] !== group) continue;
+    let distance = popcount(table[at]! ^ word0!, table[at + 1]! ^ word1!);
+    if (distance >= below) continue;
+    if (wordCount === 4) distance += popcount(table[at + 2]! ^ word2!, table[at + 3]! ^ word3!);
+    if (distance < below) {
+      below = distance;
+      nearest = slot;
+    }
+  }
+  return nearest;
 }
