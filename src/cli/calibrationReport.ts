@@ -28,7 +28,7 @@ export function calibrationReport(
     batchVerdict(result),
     kept === null
       ? "Nothing was kept."
-      : `Kept in ${kept}: the optimizer decides by it from the next load on.`,
+      : `Kept in ${kept}; the optimizer decides by it from the next load on.`,
   ];
   return `${lines.join("\n")}\n`;
 }
