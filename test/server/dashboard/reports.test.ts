@@ -75,10 +75,10 @@ describe.skipIf(!program)(`reports on the page${SKIPPED}`, () => {
     );
     const found = region(page, "Anomalies").getByRole("row").filter({ hasText: "change" }).first();
     expect(await found.getByRole("cell").allTextContents()).toEqual([
+      expect.stringContaining("support"),
       expect.stringContaining("change"),
       expect.any(String),
       expect.stringMatching(/^[23]\.?\d* x$/),
-      expect.stringContaining("support"),
     ]);
     const entries = region(page, "Caches").locator(".tiles div").filter({ hasText: "Entries at most" });
     expect(await entries.locator("dd").textContent()).toBe("100");

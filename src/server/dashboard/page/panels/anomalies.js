@@ -24,10 +24,10 @@ export default {
       caption: "The latest first",
       columns: [
         { title: "Began", text: ({ at }) => clock(at) },
+        { title: "What happened", long: true, text: ({ text }) => text },
         { title: "Kind", text: (anomaly) => kind(anomaly, open.has(anomaly)) },
         { title: "Cause", text: ({ cause }) => (cause === null ? "not known" : inWords(cause)) },
         { title: "Size", numeric: true, text: ({ ratio }) => `${Number(ratio.toPrecision(2))} x` },
-        { title: "What happened", long: true, text: ({ text }) => text },
       ],
       key: ({ key, noticedAt }) => `${noticedAt} ${key}`,
       empty: "Nothing was out of the ordinary.",
