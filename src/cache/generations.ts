@@ -72,11 +72,42 @@ export function readReplies(value: string): StoredReplies | null {
   const found = JSON.parse(value) as Partial<StoredReplies> | null;
   const { replies } = found ?? {};
   if (!Array.isArray(replies) || replies.length === 0) return null;
-  const isReply = ({ text, message }: Partial<StoredReply>) =>
-    typeof text === "string" &&
-    (message === undefined || typeof message?.content === "string" || Array.isArray(message?.content));
-  return replies.every(isReply) ? (found as StoredReplies) : null;
+  const figures = [found?.tookMs, found?.inputTokens, found?.outputTokens];
+  return replies.every(isReply) && figures.every(isFigure) ? (found as StoredReplies) : null;
 }
+
+function isReply({ text, info, message, other }: Partial<StoredReply>): boolean {
+  return typeof text === "string" && isFields(info) && isMessage(message) && isOther(other);
+}
+
+function isOther(other: StoredReply["other"]): boolean {
+  if (other === undefined) return true;
+  try {
+    return (deserializeStoredGeneration(other) as Partial<ChatGeneration>).message !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+/** Other programs, of another version, may have written it: a message of anything else would fail its reader. */
+function isMessage(message: AIMessageFields | undefined): boolean {
+  if (message === undefined) return true;
+  const { content, additional_kwargs, response_metadata, usage_metadata, tool_calls = [] } = message;
+  const isContent = typeof content === "string" || (Array.isArray(content) && content.every(isBlock));
+  if (!isContent || !Array.isArray(tool_calls) || !tool_calls.every(isCall)) return false;
+  return [additional_kwargs, response_metadata, usage_metadata].every(isFields);
+}
+
+const isFigure = (value: unknown): boolean => typeof value === "number" && value >= 0;
+const isFields = (value: unknown): boolean => value === undefined || isObject(value);
+const isObject = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+const isBlock = (block: unknown): boolean =>
+  isObject(block) && typeof (block as { type?: unknown }).type === "string";
+const isCall = (call: unknown): boolean =>
+  isObject(call) &&
+  typeof (call as { name?: unknown }).name === "string" &&
+  isObject((call as { args?: unknown }).args);
 
 /** Fresh generations; each message says that it was cached. */
 export function freshGenerations({ replies }: StoredReplies, mark: CachedMark): Generation[] {

@@ -448,7 +448,28 @@ test("what lies damaged under a key is a miss, and the call goes out", async () 
   await using c = await cached(counted(), { backend });
   await c.model().invoke("a");
   for await (const { key } of backend.entries()) {
-    for (const value of ["{", "null", '{"replies":[]}', '{"replies":[{"text":1,"message":5}]}']) {
+    const figures = { tookMs: 1, inputTokens: 1, outputTokens: 1 };
+    const odd = [
+      { content: "ok", tool_calls: 5 },
+      { content: "ok", tool_calls: [{ name: "f", args: "{" }] },
+      { content: "ok", response_metadata: "s" },
+      { content: "ok", usage_metadata: 7 },
+      { content: [{ type: 5 }] },
+    ].map((message) => JSON.stringify({ replies: [{ text: "ok", message }], ...figures }));
+    const unread = JSON.stringify({ replies: [{ text: "ok", other: { text: "ok" } }], ...figures });
+    const uncounted = JSON.stringify({
+      replies: [{ text: "ok", message: { content: "ok" } }],
+      ...figures,
+      tookMs: "1",
+    });
+    const broken = [
+      "{",
+      "null",
+      '{"replies":[]}',
+      '{"replies":[null]}',
+      '{"replies":[{"text":1,"message":5}]}',
+    ];
+    for (const value of [...broken, ...odd, unread, uncounted]) {
       await backend.set({ key, value, storedAt: Date.now(), expiresAt: null });
       expect((await c.model().invoke("a")).text).toMatch(/^reply/);
     }
