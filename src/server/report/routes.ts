@@ -190,7 +190,9 @@ function dryRunOf(bytes: Uint8Array): boolean {
   if (bytes.byteLength === 0) return false;
   const asked = jsonBody(bytes);
   if (!asked) throw refused("body", 'nothing, or JSON such as {"dry_run": true}');
-  const { dry_run: dryRun = false } = asked;
+  const { dry_run: dryRun = false, ...others } = asked;
+  // A "dryRun" that is left out of account would change what was only to be looked at.
+  if (Object.keys(others).length > 0) throw refused("body", 'nothing, or JSON such as {"dry_run": true}');
   if (typeof dryRun !== "boolean") throw refused("dry_run", "true or false");
   return dryRun;
 }

@@ -208,6 +208,7 @@ test.each([
   ["POST", "/optimization/ratings", { rating: 1 }],
   ["POST", "/optimization/ratings", "not JSON"],
   ["POST", "/optimization/auto-optimize", { dry_run: "yes" }],
+  ["POST", "/optimization/auto-optimize", { dryRun: true }],
   ["POST", "/optimization/auto-optimize", "[]"],
 ])("%s %s %j is refused with a word on what to send", async (method, path, body?) => {
   await using server = await withCalls(1);
