@@ -13,12 +13,31 @@ export function keyPattern(pattern: string | RegExp): (key: string) => boolean {
     const fresh = new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, ""));
     return (key) => fresh.test(key);
   }
-  const source = pattern
-    .replace(/[\\^$.+()[\]{}|]/g, "\\$&")
-    .replaceAll("*", ".*")
-    .replaceAll("?", ".");
-  const whole = new RegExp(`^${source}$`, "su");
-  return (key) => whole.test(key);
+  const parts = [...pattern];
+  return (key) => matches(parts, [...key]);
+}
+
+/**
+ * Not by a regular expression: its time grows with a power of the number of `*`; with eight of them a key of 100
+ * characters took more than ten minutes.
+ */
+function matches(pattern: readonly string[], key: readonly string[]): boolean {
+  let [at, star, from] = [0, -1, 0];
+  for (let position = 0; position < key.length; ) {
+    if (pattern[at] === "*") {
+      star = at++;
+      from = position;
+    } else if (pattern[at] === "?" || pattern[at] === key[position]) {
+      at++;
+      position++;
+    } else if (star >= 0) {
+      // The last `*` takes one character more.
+      at = star + 1;
+      position = ++from;
+    } else return false;
+  }
+  while (pattern[at] === "*") at++;
+  return at === pattern.length;
 }
 
 /** Whether a text is a pattern rather than one key. */

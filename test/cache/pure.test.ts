@@ -49,6 +49,18 @@ test("times that are none are no line", () => {
   }
 });
 
+test("a pattern means what a regular expression of it would, and many signs cost no more", () => {
+  const text = fc.string({ unit: fc.constantFrom("a", "b", "*", "?", "🦙", "\n"), maxLength: 8 });
+  fc.assert(
+    fc.property(text, text, (pattern, key) => {
+      const source = pattern.replaceAll("*", ".*").replaceAll("?", ".");
+      expect(keyPattern(pattern)(key)).toBe(new RegExp(`^${source}$`, "su").test(key));
+    }),
+    { numRuns: 2_000 },
+  );
+  expect(keyPattern(`${"*a".repeat(50)}*b`)("a".repeat(10_000))).toBe(false);
+});
+
 test("a pattern without signs means itself alone", () => {
   fc.assert(
     fc.property(fc.string(), fc.string(), (pattern, key) => {
