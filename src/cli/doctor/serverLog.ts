@@ -19,7 +19,7 @@ export interface LogFacts {
   /** Windows of all loads that did not fail, in order; the weights' digest where it is told. */
   readonly loads: readonly { readonly blob: string | null; readonly numCtx: number }[];
   readonly failedLoads: number;
-  /** Why the last load failed; null when it did not. */
+  /** Why the last load that ended failed; null when it did not. */
   readonly lastFailure: string | null;
   /** Calls of the OpenAI and Anthropic surfaces, which cannot set a window. */
   readonly compatibleCalls: number;
@@ -73,22 +73,26 @@ export function readLog(text: string): LogFacts {
  */
 function loadsIn(text: string): Pick<LogFacts, "loads" | "failedLoads" | "lastFailure"> {
   const pattern =
-    /loaded meta data [^\n]*sha256-([0-9a-f]{64})|msg="starting llama-server" cmd="[^\n]*?sha256-([0-9a-f]{64})[^\n]*? -c (\d+) -np (\d+)|Operation:commit [^\n]*?Parallel:(\d+) [^\n]*?KvSize:(\d+)|msg="Load failed" [^\n]*? error="?([^\n]*?)"?$/gm;
+    /loaded meta data [^\n]*sha256-([0-9a-f]{64})|msg="starting llama-server" cmd="[^\n]*?sha256-([0-9a-f]{64})[^\n]*? -c (\d+) -np (\d+)|Operation:commit [^\n]*?Parallel:(\d+) [^\n]*?KvSize:(\d+)|msg="Load failed" [^\n]*? error="?([^\n]*?)"?$|msg="llama[ -](?:runner|server) (started) in /gm;
   const loads: LogFacts["loads"][number][] = [];
   let failedLoads = 0;
   let lastFailure: string | null = null;
   let named: string | null = null;
-  for (const [, file, blob, window, slots, parallel, cells, failure] of text.matchAll(pattern)) {
+  let isUnderWay = false;
+  for (const [, file, blob, window, slots, parallel, cells, failure, started] of text.matchAll(pattern)) {
     if (file !== undefined) named = file;
-    else if (failure !== undefined) {
-      // What had begun.
-      if (lastFailure === null) loads.pop();
+    else if (started !== undefined) {
+      isUnderWay = false;
+      lastFailure = null;
+    } else if (failure !== undefined) {
+      if (isUnderWay) loads.pop();
+      isUnderWay = false;
       failedLoads++;
       lastFailure = failure.split("\\n").at(-1)!;
     } else {
       const numCtx = Number(window ?? cells) / Number(slots ?? parallel);
       loads.push({ blob: blob ?? named, numCtx });
-      lastFailure = null;
+      isUnderWay = true;
     }
   }
   return { loads, failedLoads, lastFailure };
