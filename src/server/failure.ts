@@ -1,5 +1,5 @@
 /** What a client of the Ollama surface is told when a call fails: the server's own words where it said any. */
-import { OptimizerError, UpstreamError } from "../errors.js";
+import { OptimizerError, UpstreamError, WindowOverflow } from "../errors.js";
 import { QueueError } from "./turns.js";
 
 export interface Failure {
@@ -35,7 +35,8 @@ function answerTo(error: unknown): Pick<Failure, "status" | "body"> {
     return { status: 502, body: worded(message) };
   }
   if (OptimizerError.isInstance(error)) {
-    return { status: STATUS[error.code] ?? 500, body: worded(error.message) };
+    const message = error instanceof WindowOverflow ? withNamesOfOurs(error.message) : error.message;
+    return { status: STATUS[error.code] ?? 500, body: worded(message) };
   }
   if (isAbort(error)) return { status: CLIENT_LEFT, body: worded("the client left") };
   return { status: 500, body: worded("internal error") };
@@ -59,6 +60,13 @@ export function isAbort(error: unknown): boolean {
 
 function isUpstream(error: unknown): error is UpstreamError {
   return error instanceof UpstreamError;
+}
+
+/** A chat model's options are not a client's. */
+function withNamesOfOurs(message: string): string {
+  return message
+    .replaceAll("numCtx", "num_ctx")
+    .replace("set onOverflow to trim", "start the server with --cut");
 }
 
 function worded(error: string): string {

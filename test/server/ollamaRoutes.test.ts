@@ -56,6 +56,16 @@ describe("a decided call", () => {
     expect(servers.warnings.join()).not.toMatch(/secret/);
   });
 
+  test("what a client is told to do has the names of this server's options", async () => {
+    await using servers = await pair();
+    for (const options of [{}, { num_ctx: 2_048 }]) {
+      const call = { model: "tiny", messages: user(words(40_000)), options };
+      const { error } = (await (await servers.post("/api/chat", call)).json()) as { error: string };
+      expect(error).toMatch(/--cut/);
+      expect(error).not.toMatch(/numCtx|onOverflow/);
+    }
+  });
+
   test("an unknown model gets Ollama's own status and words", async () => {
     await using servers = await pair();
     const call = { model: "absent", messages: user("hello") };
