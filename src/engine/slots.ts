@@ -44,7 +44,19 @@ interface Slot {
   /** Called when the last of them is. */
   waiting: (() => void)[];
   observedAt: number;
+  /** What was found out last: a call asks for its turn, and is decided a moment later. */
+  judged: Judged | null;
 }
+
+interface Judged {
+  readonly state: SlotState;
+  readonly facts: CallFacts;
+  readonly at: number;
+  readonly decided: Decided;
+}
+
+/** For so many milliseconds. */
+const STILL_TRUE_MS = 10;
 
 export class Slots {
   private readonly slots = new Map<string, Slot>();
@@ -80,6 +92,7 @@ export class Slots {
         undecided: 0,
         waiting: [],
         observedAt: 0,
+        judged: null,
       };
       this.slots.set(id, slot);
     }
@@ -143,21 +156,28 @@ export class Slots {
    * it goes out, and then those whom its window suits.
    */
   wouldReload(id: string, facts: CallFacts, configuration: Configuration): boolean {
-    const { state, sentSince } = this.of(id);
+    const slot = this.of(id);
+    const { state, sentSince } = slot;
     const { pending } = state;
     const isFree = facts.explicit.num_ctx === undefined;
     const isOpen = pending !== null && pending.since !== sentSince;
     if (isOpen && isFree && !conflicts(facts.explicit, pending.options)) return false;
     if (expectedRunner(state).numCtx === null) return false;
-    const decided = decide(state, facts, configuration, steadyNow());
+    const at = steadyNow();
+    const decided = decide(state, facts, configuration, at);
+    slot.judged = { state, facts, at, decided };
     return !decided.overflow && isReloading(decided);
   }
 
   /** Decides a call and takes the decision in, in one turn of the event loop. */
   decide(id: string, facts: CallFacts, configuration: Configuration): Decided {
     const slot = this.of(id);
-    const decided = decide(slot.state, facts, configuration, steadyNow());
-    if (!decided.overflow) slot.state = afterDecision(slot.state, decided, steadyNow());
+    const { state, judged } = slot;
+    slot.judged = null;
+    const now = steadyNow();
+    const isTrue = judged?.state === state && judged.facts === facts && now - judged.at < STILL_TRUE_MS;
+    const decided = isTrue ? judged.decided : decide(state, facts, configuration, now);
+    if (!decided.overflow) slot.state = afterDecision(state, decided, now);
     return decided;
   }
 

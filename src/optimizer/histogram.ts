@@ -35,10 +35,12 @@ export function histogramOf(value: number | null): Histogram {
 
 /** Buckets with their counts, ascending; keys that are no bucket (a damaged record) are left out. */
 function entries(histogram: Histogram): [bucket: number, count: number][] {
-  return Object.entries(histogram)
-    .map(([bucket, count]): [number, number] => [Number(bucket), count])
-    .filter(([bucket, count]) => Number.isInteger(bucket) && bucket >= 0 && count > 0)
-    .sort(([a], [b]) => a - b);
+  const found: [bucket: number, count: number][] = [];
+  for (const key of Object.keys(histogram)) {
+    const [bucket, count] = [Number(key), histogram[key]!];
+    if (Number.isInteger(bucket) && bucket >= 0 && count > 0) found.push([bucket, count]);
+  }
+  return found.sort(([a], [b]) => a - b);
 }
 
 /**

@@ -15,16 +15,13 @@ export const LARGEST_NEEDS = 6;
  * @example weightedP99([20000, ...Array(60).fill(900)]) // 900
  */
 export function weightedP99(needs: readonly number[]): number {
-  const weighted = needs.map((need, index) => ({
-    need,
-    weight: 0.5 ** ((needs.length - 1 - index) / HALF_LIFE_CALLS),
-  }));
-  const total = weighted.reduce((sum, item) => sum + item.weight, 0);
-  weighted.sort((a, b) => b.need - a.need);
+  const weights = needs.map((_, index) => 0.5 ** ((needs.length - 1 - index) / HALF_LIFE_CALLS));
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  const largestFirst = needs.map((_, index) => index).sort((a, b) => needs[b]! - needs[a]!);
   let above = 0;
-  for (const { need, weight } of weighted) {
-    above += weight;
-    if (above > 0.01 * total) return need;
+  for (const index of largestFirst) {
+    above += weights[index]!;
+    if (above > 0.01 * total) return needs[index]!;
   }
   return 0;
 }

@@ -49,19 +49,25 @@ export function assertStorableChange(kind: string, change: Readonly<Record<strin
       );
     }
   }
-  assertCounts(kind, id, "counts", counts);
-}
-
-function assertCounts(kind: string, id: string, path: string, value: unknown): void {
-  if (value === undefined || Number.isFinite(value)) return;
-  if (Array.isArray(value) && value.every(Number.isFinite)) return;
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+  const wrong = wrongCount(counts);
+  if (wrong !== null) {
     throw invalid(
-      `A change of ${kind} is refused: ${path} of "${id}" is not a finite number`,
+      `A change of ${kind} is refused: ${["counts", ...wrong].join(".")} of "${id}" is not a finite number`,
       "Leave it out or count something finite.",
     );
   }
-  for (const [key, inner] of Object.entries(value)) assertCounts(kind, id, `${path}.${key}`, inner);
+}
+
+/** The way to the first count that is none; null when all are counts. */
+function wrongCount(value: unknown): readonly string[] | null {
+  if (value === undefined || Number.isFinite(value)) return null;
+  if (Array.isArray(value) && value.every(Number.isFinite)) return null;
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return [];
+  for (const key of Object.keys(value)) {
+    const wrong = wrongCount((value as Readonly<Record<string, unknown>>)[key]);
+    if (wrong !== null) return [key, ...wrong];
+  }
+  return null;
 }
 
 /** @throws {@link OptimizerError} `STORE_REQUEST_INVALID` */
