@@ -66,7 +66,7 @@ function prefixOf(flag: string | undefined, environment: Surroundings["environme
 }
 
 /** A URL without its password. */
-export function hidden(name: string): string {
+function hidden(name: string): string {
   return name.replace(/^(\w+:\/\/[^@/]*:)[^@/]*@/, "$1***@");
 }
 
