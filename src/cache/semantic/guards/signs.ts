@@ -14,7 +14,7 @@ const SIGNS = [
 /**
  * Signs that change a meaning, by kind and in their order.
  *
- * @example signsIn("Is -5 + 3 in C++ the room 12B?") // ["+", "++", "-", "2b"]
+ * @example signsIn("Is -5 + 3 in C++ the room 12B?") // ["+", "++", "-", "c", "2b"]
  */
 export function signsIn(text: string): readonly string[] {
   return SIGNS.flatMap((pattern) =>
