@@ -29,6 +29,13 @@ export function storeOf(
   const options = { logger, storeText: true, gatherMs };
   if (option === undefined) return once(defaultStorePath(), () => openDefaultStore(options));
   if (option === false) return once(IN_MEMORY, () => memoryStore(options));
+  if (typeof option === "string" && /^(rediss?|postgres(ql)?):\/\//.test(option)) {
+    throw new OptimizerError({
+      code: "OPTION_INVALID",
+      message: "store is the address of a server, where a folder or a store is wanted",
+      remedy: "Give your client: redisStore(client) or postgresStore(client) of storage/redis or storage/postgres.",
+    });
+  }
   if (typeof option === "string" && option !== "") {
     const folder = resolve(option);
     return once(folder, () => openJsonStore(folder, options));

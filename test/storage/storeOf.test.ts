@@ -41,6 +41,8 @@ test("a store is itself; false is the process's memory", async () => {
 
 test.each([
   ["", /store is ""/],
+  ["redis://me:secret@cache:6379", /address of a server.*redisStore\(client\)/],
+  ["postgresql://db/app", /address of a server.*postgresStore\(client\)/],
   [5, /store is of type number/],
   [null, /store is null/],
   [{}, /store is of type object/],
