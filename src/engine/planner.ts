@@ -168,7 +168,7 @@ export class Planner {
     explicit: RunnerOptions,
     watch: ServerWatch,
   ): Promise<PromptSize> {
-    const upperBound = await this.counter.upperBound(call.body);
+    const upperBound = await this.counter.upperBound(model, call.body);
     const preparing = this.counter.isPrepared(model) ? null : this.counter.prepare(model, watch.address);
     const known = this.counter.known(model, call.body);
     if (known) return known;
@@ -234,7 +234,7 @@ export class Planner {
   ): Promise<{ tokens: number; source: CountSource }> {
     const watch = this.watchOf(call);
     const model = watch.model(call.body.model) ?? (await watch.learn(call.body.model));
-    const upperBound = await this.counter.upperBound(call.body);
+    const upperBound = await this.counter.upperBound(model, call.body);
     if (!model) return { tokens: upperBound, source: "bound" };
     if (!this.counter.isPrepared(model)) await this.counter.prepare(model, watch.address);
     const { tokens, source } =

@@ -14,6 +14,7 @@ import type { Logger } from "../logger.js";
 import type { PromptSize } from "../optimizer/decide.js";
 import { type CountSource, type RunnerOptions, SCHEMA_VERSION } from "../records.js";
 import type { OptimizerStore } from "../storage/store.js";
+import { tokensPerImage } from "../tokens/imageTokens.js";
 import { byteBoundOf, ChatLayout, estimateTokens, type TokenizerPool } from "../tokens/index.js";
 import type { InstalledModel } from "./serverWatch.js";
 
@@ -23,8 +24,6 @@ const TOKENS_PER_MESSAGE = 16;
 const TOKENS_PER_PROMPT = 64;
 /** Instructions around a tool list (Llama 3.1: 70, Qwen 3: 130 tokens). */
 const TOKENS_PER_TOOL_LIST = 256;
-/** Images cost 256 to 1,500 tokens in the models that Ollama runs; nobody tells before. */
-const TOKENS_PER_IMAGE = 1_536;
 /** Confirmed so often, a constant is compared with every 32nd reply only. */
 const CONFIRMATIONS = 4;
 const LATER_COMPARISONS = 32;
@@ -58,6 +57,9 @@ export function messagesOf(request: CountedRequest): readonly WireMessage[] {
   return request.system ? [{ role: "system", content: request.system }, user] : [user];
 }
 
+/** All of a model that a bound without its tokenizer rests on. */
+type ImageCost = Pick<InstalledModel, "tokensPerImage">;
+
 export class PromptCounter {
   private readonly learned = new Map<string, Learned>();
   private readonly probing = new Set<string>();
@@ -69,8 +71,8 @@ export class PromptCounter {
   ) {}
 
   /** Tokens that the prompt certainly does not exceed, without a tokenizer: its bytes and the template's share. */
-  async upperBound(request: CountedRequest): Promise<number> {
-    return overhead(request, messagesOf(request)) + (await byteBoundOf(textsOf(request)));
+  async upperBound(model: ImageCost | null, request: CountedRequest): Promise<number> {
+    return overhead(model, request, messagesOf(request)) + (await byteBoundOf(textsOf(request)));
   }
 
   /** Begins loading the model's tokenizer; resolves when it is there or cannot be. Never rejects. */
@@ -108,7 +110,7 @@ export class PromptCounter {
     if (pieces !== null) return this.exact(model, await this.pool.count(model.digest, pieces));
     const messages = messagesOf(request);
     const counts = await Promise.all(textsOf(request).map((text) => this.pool.count(model.digest, text)));
-    const tokens = counts.reduce((sum, count) => sum + count, 0) + overhead(request, messages);
+    const tokens = counts.reduce((sum, count) => sum + count, 0) + overhead(model, request, messages);
     return {
       tokens,
       source: hasImages(messages) ? "estimate" : "bound",
@@ -128,7 +130,8 @@ export class PromptCounter {
 
   private estimate(model: InstalledModel, request: CountedRequest, upperBound: number): PromptSize {
     const tokens =
-      Math.ceil(this.estimateOf(request) * this.of(model).ratio) + overhead(request, messagesOf(request));
+      Math.ceil(this.estimateOf(request) * this.of(model).ratio) +
+      overhead(model, request, messagesOf(request));
     return { tokens: Math.min(tokens, upperBound), source: "estimate", upperBound };
   }
 
@@ -255,13 +258,17 @@ function settingId(model: InstalledModel): string {
   return `chat-layout ${model.digest}`;
 }
 
-function overhead(request: CountedRequest, messages: readonly WireMessage[]): number {
+function overhead(
+  model: ImageCost | null,
+  request: CountedRequest,
+  messages: readonly WireMessage[],
+): number {
   if (request.raw) return 2;
   const images = messages.reduce((sum, { images }) => sum + (images?.length ?? 0), 0);
   return (
     TOKENS_PER_PROMPT +
     TOKENS_PER_MESSAGE * messages.length +
-    TOKENS_PER_IMAGE * images +
+    (model?.tokensPerImage ?? tokensPerImage()) * images +
     (request.tools?.length ? TOKENS_PER_TOOL_LIST : 0)
   );
 }

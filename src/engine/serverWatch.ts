@@ -9,6 +9,7 @@ import * as ollama from "../backend/ollama.js";
 import type { WireLoadedModel, WireShow } from "../backend/wire.js";
 import type { Logger } from "../logger.js";
 import type { RunnerOptions } from "../records.js";
+import { tokensPerImage } from "../tokens/imageTokens.js";
 
 /** An installed model. */
 export interface InstalledModel {
@@ -25,6 +26,8 @@ export interface InstalledModel {
   readonly modelfileOptions: RunnerOptions;
   /** Bytes of its chat template: a bound on what the template itself adds. */
   readonly templateBytes: number;
+  /** What an image in a prompt is counted as. */
+  readonly tokensPerImage: number;
 }
 
 /** A loaded runner as the server shows it. */
@@ -220,6 +223,7 @@ function describe(name: string, digest: string, facts: WireShow): InstalledModel
     capabilities: facts.capabilities ?? [],
     modelfileOptions: ollama.modelfileOptions(facts),
     templateBytes: Buffer.byteLength(facts.template ?? ""),
+    tokensPerImage: tokensPerImage(facts.model_info),
   };
 }
 

@@ -25,7 +25,7 @@ export async function glance(
   body: WireRequest,
 ): Promise<Glance> {
   const window = watch.windowNow(body.model);
-  const upperBound = await counter.upperBound(body);
+  const upperBound = await counter.upperBound(watch.model(body.model) ?? null, body);
   return { estimate: counter.estimateOf(body), upperBound, window: await window };
 }
 
