@@ -33,7 +33,8 @@ export function storeOf(
     throw new OptimizerError({
       code: "OPTION_INVALID",
       message: "store is the address of a server, where a folder or a store is wanted",
-      remedy: "Give your client: redisStore(client) or postgresStore(client) of storage/redis or storage/postgres.",
+      remedy:
+        "Give your client: redisStore(client) or postgresStore(client) of storage/redis or storage/postgres.",
     });
   }
   if (typeof option === "string" && option !== "") {
