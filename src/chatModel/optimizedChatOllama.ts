@@ -33,6 +33,7 @@ import { answerParameters, cacheKey, unseenHash } from "./cacheKey.js";
 import { CallSender } from "./callSender.js";
 import { engineOf } from "./engineOf.js";
 import { asLangChainError } from "./langChainErrors.js";
+import { stopsWhenLeft } from "./leftStream.js";
 import { convertible } from "./messages.js";
 import { modelProfile } from "./modelProfile.js";
 import { stopWhenLeft, withIdsAndFigures, withJoinedToolCalls } from "./nativeStream.js";
@@ -224,12 +225,13 @@ export class OptimizedChatOllama extends TypedChatOllama {
     options: Partial<OptimizedChatOllamaCallOptions> & { version?: string } = {},
     streamOptions?: EventFilter,
   ): ChatModelStream | IterableReadableStream<StreamEvent> | IterableReadableStream<Uint8Array> {
-    if (options.version === "v1" || options.version === "v2") {
-      return super.streamEvents(input, options as typeof options & { version: "v2" }, streamOptions);
-    }
-    checkInput(input);
     const stop = new AbortController();
     const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
+    if (options.version === "v1" || options.version === "v2") {
+      const stoppable = { ...options, signal } as typeof options & { version: "v2" };
+      return stopsWhenLeft(super.streamEvents(input, stoppable, streamOptions), () => stop.abort());
+    }
+    checkInput(input);
     return stopWhenLeft(super.streamEvents(input, { ...options, signal }), () => stop.abort());
   }
 

@@ -50,15 +50,26 @@ export const ENTRY_PATHS: readonly EntryPath[] = [
       return output!;
     },
     async leave(model) {
-      const read = async (): Promise<void> => {
-        for await (const { event } of model.streamEvents(question(), { version: "v2" })) {
-          if (event === "on_chat_model_stream") break;
+      for await (const { event } of model.streamEvents(question(), { version: "v2" })) {
+        if (event === "on_chat_model_stream") break;
+      }
+    },
+  },
+  {
+    name: "streamEvents v1",
+    async reply(model, options, text) {
+      let output: AIMessage | undefined;
+      for await (const { event, data } of model.streamEvents(question(text), { ...options, version: "v1" })) {
+        if (event === "on_llm_end" || event === "on_chat_model_end") {
+          output = data.output.generations?.[0]?.[0]?.message ?? data.output;
         }
-      };
-      // With any chat model, leaving this stream rejects with core's own AbortError (core 1.2.13).
-      await read().catch((error: Error) => {
-        if (error.name !== "AbortError") throw error;
-      });
+      }
+      return output!;
+    },
+    async leave(model) {
+      for await (const { event } of model.streamEvents(question(), { version: "v1" })) {
+        if (event.endsWith("_stream")) break;
+      }
     },
   },
   {
