@@ -4,7 +4,7 @@ import { type BodySource, bodyStream } from "./bodyStream.js";
 import { exchangeOf } from "./exchange.js";
 import { writeParts } from "./writeParts.js";
 
-export interface Answer {
+interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   /** null: none. */
