@@ -1,6 +1,6 @@
 /** What a cached reply depends on. */
 import { createHash } from "node:crypto";
-import type { AIMessage, BaseMessage } from "@langchain/core/messages";
+import type { AIMessage, BaseMessage, ToolMessage } from "@langchain/core/messages";
 
 /** Where and how fast a model runs changes no answer, so that cached replies survive another machine setup. */
 export const WITHOUT_INFLUENCE: ReadonlySet<string> = new Set([
@@ -46,11 +46,22 @@ const CALLS = new Set(["tool_call", "tool_use"]);
 /**
  * Hash of messages that LangChain's text of them does not show as they are; undefined when it does. That text has
  * no images, no borders between blocks and between messages, a name as if it were said, a foreign role as if it
- * were one of Ollama's, and tool calls as if they were written. Ids of tool calls are left out.
+ * were one of Ollama's, and tool calls as if they were written. Ids of tool calls are left out; a result counts with
+ * the place of its call.
  */
 export function unseenHash(messages: readonly BaseMessage[]): string | undefined {
   if (messages.every(isPlain)) return undefined;
-  const whole = messages.map((message) => [message.type, contentOf(message), callsOf(message)]);
+  const calls = messages.flatMap((message) => (message as Partial<AIMessage>).tool_calls ?? []);
+  const placeOf = (message: BaseMessage): number | null => {
+    const { tool_call_id: of } = message as Partial<ToolMessage>;
+    return of === undefined ? null : calls.findLastIndex(({ id }) => id === of);
+  };
+  const whole = messages.map((message) => [
+    message.type,
+    contentOf(message),
+    callsOf(message),
+    placeOf(message),
+  ]);
   return createHash("sha256").update(JSON.stringify(whole)).digest("hex");
 }
 

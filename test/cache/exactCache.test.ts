@@ -146,6 +146,15 @@ test("messages that read alike and are sent otherwise are different entries", as
       const tool_calls = [toolCall({ x: { id, type: "tool_call" } })];
       return [new HumanMessage("q"), new AIMessage({ content: "", tool_calls }), result];
     }),
+    ...[
+      ["1", "2"],
+      ["2", "1"],
+    ].map(([first, second]) => [
+      new HumanMessage("q"),
+      new AIMessage({ content: "", tool_calls: [toolCall({ a: 1 }), { ...toolCall({ a: 2 }), id: "2" }] }),
+      new ToolMessage({ content: "r", tool_call_id: first! }),
+      new ToolMessage({ content: "s", tool_call_id: second! }),
+    ]),
     ...["7", "8"].map((id) => [new HumanMessage(`Which id has {"id":"${id}","type":"tool_call"}?`)]),
   ];
   for (const input of inputs) expect(mark(await c.model().invoke(input))).toBe(undefined);
