@@ -72,6 +72,18 @@ describe("readmeFigures", () => {
     expect(text).toContain("| tokens: blocked | **22 ms**, missed | ≤ 5 |");
   });
 
+  test("shows the worst of figures that differ behind a comma", () => {
+    const recall = (place: number, value: number) => ({
+      what: `recall, at word ${place}`,
+      value,
+      unit: "",
+      atLeast: 0.95,
+    });
+    const text = benchTable({ machine, results: { matching: [recall(5, 1), recall(20, 0.97), recall(80, 0.99)] } });
+    expect(text).toContain("| matching: recall, the worst of 3 | 0.97 | ≥ 0.95 |");
+    expect(text).not.toContain("at word");
+  });
+
   test("takes the demo's table without the folder of its store", () => {
     const output = "Ollama at ...\n\n20 calls   a   b\nrow   1   2\n\nMore.\nThe store: /somewhere\n";
     expect(demoText(output)).toBe("```\n20 calls   a   b\nrow   1   2\n\nMore.\n```");
