@@ -79,7 +79,10 @@ describe("readmeFigures", () => {
       unit: "",
       atLeast: 0.95,
     });
-    const text = benchTable({ machine, results: { matching: [recall(5, 1), recall(20, 0.97), recall(80, 0.99)] } });
+    const text = benchTable({
+      machine,
+      results: { matching: [recall(5, 1), recall(20, 0.97), recall(80, 0.99)] },
+    });
     expect(text).toContain("| matching: recall, the worst of 3 | 0.97 | ≥ 0.95 |");
     expect(text).not.toContain("at word");
   });
