@@ -52,7 +52,7 @@ describe.each(ENTRY_PATHS)("$name", ({ reply }) => {
 
 test("batch: each reply has its own calls", async () => {
   await using b = await bench(({ messages }) => ({
-    toolCalls: ["weather", "population"].map((name) => call(name, messages.at(-1)!.content)),
+    toolCalls: ["weather", "population"].map((name) => call(name, String(messages.at(-1)!.content))),
   }));
   const cities = ["Rome", "Oslo", "Bern"];
   const replies = await b.model().batch(cities, { tools } as never);
