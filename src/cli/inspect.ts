@@ -7,6 +7,7 @@ import { planChange, VERBS, type Verb } from "./inspect/changes.js";
 import { documentOf } from "./inspect/find.js";
 import { carryOut, lastStep, undo } from "./inspect/journal.js";
 import { type Kind, listing } from "./inspect/listing.js";
+import { widestFor } from "./inspect/printed.js";
 import { templateDetail } from "./inspect/templateDetail.js";
 import { templateReport } from "./inspect/templateReport.js";
 import { nearest } from "./nearest.js";
@@ -78,13 +79,13 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
     since: sinceDays(days, Date.now()),
   };
   const isJson = values.json ?? false;
-  await withStore(values, surroundings, async (store) => {
+  await withStore(values, surroundings, async (store, place) => {
     if (kind === "templates" && names.length === 1) {
       await showTemplate(store, names[0]!, options.since, isJson, surroundings);
       return;
     }
     assertNone(names);
-    const { records, text } = await listing(kind, store, options, surroundings);
+    const { records, text } = await listing(kind, store, { ...options, place }, surroundings);
     surroundings.out.write(isJson ? `${JSON.stringify(records, null, 2)}\n` : text);
   });
   return EXIT.ok;
@@ -142,6 +143,8 @@ async function showTemplate(
   );
   const { out, environment } = surroundings;
   out.write(
-    isJson ? `${JSON.stringify(detail, null, 2)}\n` : templateReport(detail, styleFor(out, environment)),
+    isJson
+      ? `${JSON.stringify(detail, null, 2)}\n`
+      : templateReport(detail, styleFor(out, environment), widestFor(out)),
   );
 }

@@ -7,6 +7,7 @@ import { appliedSteps, History } from "../autopilot/history.js";
 import type { RequestRecord } from "../records.js";
 import { EXIT, type Surroundings, usageError } from "./command.js";
 import { readFlags, readNumber } from "./flags.js";
+import { widestFor } from "./inspect/printed.js";
 import { nearest } from "./nearest.js";
 import { assertWritable, writeWhole } from "./outputFile.js";
 import { readRequests, sinceDays } from "./readRequests.js";
@@ -62,20 +63,25 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
     values.days === undefined ? undefined : readNumber("--days", values.days, { least: 0, most: 36_500 });
   if (values.out !== undefined) assertWritable(values.out, values.force ?? false);
   const shown = status(err);
-  const report = await withStore(values, surroundings, (store) =>
-    reportOf(thenTold(readRequests(store, { since: sinceDays(days, now) }, surroundings), shown), {
-      now,
-      title: values.title,
-      timeZone: values.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
-      applied: appliedSteps(new History(store).steps()),
-    }),
-  );
+  const { report, place } = await withStore(values, surroundings, async (store, place) => ({
+    place,
+    report: await reportOf(
+      thenTold(readRequests(store, { since: sinceDays(days, now) }, surroundings), shown),
+      {
+        now,
+        title: values.title,
+        timeZone: values.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
+        applied: appliedSteps(new History(store).steps()),
+      },
+    ),
+  }));
   shown.end();
+  if (report.summary.calls === 0) err.write(`No requests found in ${place}.\n`);
   if (values.out === undefined) {
-    out.write(written(report, format, styleFor(out, environment)));
+    out.write(written(report, format, styleFor(out, environment), widestFor(out)));
     return EXIT.ok;
   }
-  const text = written(report, format, (_, plain) => plain);
+  const text = written(report, format, (_, plain) => plain, Number.POSITIVE_INFINITY);
   await writeWhole(values.out, [text], surroundings.signal);
   err.write(`Written to ${values.out}.\n`);
   return EXIT.ok;
@@ -94,10 +100,10 @@ async function* thenTold(
   if (read > MANY) shown.show("drawing conclusions", 1);
 }
 
-function written(report: Report, format: Format, style: Style): string {
+function written(report: Report, format: Format, style: Style, widest: number): string {
   switch (format) {
     case "text":
-      return reportText(report, style);
+      return reportText(report, style, widest);
     case "json":
       return `${JSON.stringify(report, null, 2)}\n`;
     case "markdown":

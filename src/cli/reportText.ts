@@ -10,17 +10,18 @@ import { table } from "./terminal.js";
 const WIDTH = 100;
 const SPARKS = "▁▂▃▄▅▆▇█";
 
-export function reportText(report: Report, style: Style): string {
+/** @param widest characters of a table's cell */
+export function reportText(report: Report, style: Style, widest: number): string {
   const { title, lead, blocks } = reportPage(report);
   const parts = [
     style("bold", plain(title)),
     wrapped(lead, ""),
-    ...blocks.map((block) => written(block, style)),
+    ...blocks.map((block) => written(block, style, widest)),
   ];
   return `${parts.join("\n\n")}\n`;
 }
 
-function written(block: Block, style: Style): string {
+function written(block: Block, style: Style, widest: number): string {
   switch (block.kind) {
     case "heading":
       return style("bold", plain(block.text));
@@ -36,7 +37,7 @@ function written(block: Block, style: Style): string {
         )
         .join("\n");
     case "table":
-      return `${style("dim", plain(block.caption))}\n${table(cells(block.head, block.rows))}`;
+      return `${style("dim", plain(block.caption))}\n${table(cells(block.head, block.rows, widest))}`;
     case "plot":
       return sparks(block.plot, style);
   }

@@ -9,7 +9,7 @@ import { EXIT, type Surroundings } from "./command.js";
 import { isLocal } from "./ollamaOrigin.js";
 import { type OpenedCache, openCache } from "./openCache.js";
 import { type ServeOptions, type ServeSettings, serveOptions } from "./serveOptions.js";
-import { connected, isOnServer, type Opened } from "./storeAt.js";
+import { connected, isOnServer, type Opened, withoutCredentials } from "./storeAt.js";
 
 export const SERVE_USAGE = `serve [options]
 
@@ -151,11 +151,6 @@ function described({ options, sources, token }: ServeSettings, store: string): s
     ([key, value]) => `  ${key}: ${value} (${sources[key as keyof ServeOptions]})\n`,
   );
   return `${rows.join("")}  token: ${token === undefined ? "none" : "required (OPTIMIZER_TOKEN)"}\n`;
-}
-
-/** Of an address, what is not a secret: a query may hold a password too. */
-function withoutCredentials(place: string): string {
-  return place.replace(/\/\/.*@/, "//").replace(/\?.*/, "");
 }
 
 function authorization(token: string | undefined): Record<string, string> {

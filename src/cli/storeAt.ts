@@ -24,7 +24,7 @@ export interface StorePlace {
 }
 
 /**
- * Opens the store that the flags name, and closes it behind `use`.
+ * Opens the store that the flags name, and closes it behind `use`, which gets what to call it too.
  *
  * @param options.create a folder that is not there is made; without it nothing is, and the store is empty
  * @param options.warn hears what the store warns of; default: printed to `err`
@@ -33,20 +33,21 @@ export interface StorePlace {
 export async function withStore<T>(
   place: StorePlace,
   { environment, err, signal }: Pick<Surroundings, "environment" | "err" | "signal">,
-  use: (store: OptimizerStore) => Promise<T>,
+  use: (store: OptimizerStore, place: string) => Promise<T>,
   options: { readonly create?: boolean; readonly warn?: (text: string) => void } = {},
 ): Promise<T> {
   const shown = status(err);
   const logger: Logger = { warn: options.warn ?? ((text) => printed(text, err, shown)) };
   const name = storeFolder(place.store, environment);
-  const waiting = setTimeout(() => shown.show(`opening ${hidden(name)}`, 0), SLOW_MS);
-  const opening = open(name, prefixOf(place.prefix, environment), logger, options.create ?? false);
+  const waiting = setTimeout(() => shown.show(`opening ${withoutCredentials(name)}`, 0), SLOW_MS);
+  const prefix = prefixOf(place.prefix, environment);
+  const opening = open(name, prefix, logger, options.create ?? false);
   const opened = await Promise.race([opening, aborted(signal)]).finally(() => {
     clearTimeout(waiting);
     shown.end();
   });
   try {
-    return await use(opened.store);
+    return await use(opened.store, placeNamed(name, prefix));
   } finally {
     await opened.store.close().finally(opened.end);
   }
@@ -65,9 +66,25 @@ function prefixOf(flag: string | undefined, environment: Surroundings["environme
   return flag ?? (environment.OPTIMIZER_PREFIX || undefined);
 }
 
-/** A URL without its password. */
-function hidden(name: string): string {
-  return name.replace(/^(\w+:\/\/[^@/]*:)[^@/]*@/, "$1***@");
+/**
+ * Where a store lies, for people. With another prefix a server looks as if it held nothing.
+ *
+ * @example placeNamed("redis://me:secret@box", "a") // 'redis://box (prefix "a")'
+ */
+export function placeNamed(name: string, prefix: string | undefined): string {
+  if (!isOnServer(name)) return name;
+  const by =
+    prefix === undefined ? "default prefix; programs that set one need --prefix" : `prefix "${prefix}"`;
+  return `${withoutCredentials(name)} (${by})`;
+}
+
+/**
+ * Of an address, what is not a secret: a query may hold a password too.
+ *
+ * @example withoutCredentials("redis://me:secret@box/0?x=1") // "redis://box/0"
+ */
+export function withoutCredentials(place: string): string {
+  return isOnServer(place) ? place.replace(/\/\/.*@/, "//").replace(/\?.*/, "") : place;
 }
 
 /** A server out of reach is tried again for ten seconds: Ctrl-C does not wait for that. */

@@ -2,9 +2,12 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { placeNamed } from "../../src/cli/storeAt.js";
 import { OptimizedChatOllama } from "../../src/index.js";
+import type { RequestRecord } from "../../src/records.js";
 import { openJsonStore } from "../../src/storage/json/openJsonStore.js";
 import { type OllamaServer, scriptedEngine, startOllamaServer } from "../../src/testing/index.js";
+import { NOT_INSTALLED, redisUrl } from "../contract/servers.js";
 import { commandLine } from "./commandLine.js";
 
 let folder: string;
@@ -115,7 +118,7 @@ test.each([
 test("a store that is not there is empty, and none is made", async () => {
   const place = join(folder, "..", "inspect-none");
   const { code, out, err } = await run(["requests"], place);
-  expect([code, out]).toEqual([0, "No requests found.\n"]);
+  expect([code, out]).toEqual([0, `No requests found in ${place}.\n`]);
   expect(err).toContain("There is no store at");
   expect(readdirSync(join(folder, "..")).includes("inspect-none")).toBe(false);
 });
@@ -150,6 +153,33 @@ test("without its client a server's store is refused with the command that insta
   await expect(client(["no-such-client", "nor-this"])).rejects.toThrow(
     /needs the package no-such-client or nor-this.*npm install no-such-client/,
   );
+});
+
+test("on a server that holds nothing the place is named, with its prefix and without credentials", async (context) => {
+  const url = await redisUrl();
+  if (url === null) return context.skip(NOT_INSTALLED);
+  const { host } = new URL(url);
+  const store = `redis://${host}`;
+  const requests = await run(["requests", "--prefix", "empty-a"], store);
+  expect(requests.out).toBe(`No requests found in redis://${host} (prefix "empty-a").\n`);
+  const report = await commandLine(["report", "--store", store, "--prefix", "empty-a"]);
+  expect(report.err).toBe(`No requests found in redis://${host} (prefix "empty-a").\n`);
+  expect(placeNamed("rediss://me:se%40cret@box:6379/2?password=secret", undefined)).toBe(
+    "rediss://box:6379/2 (default prefix; programs that set one need --prefix)",
+  );
+});
+
+test("reasons are whole for programs, and cut where a terminal has no room", async () => {
+  let shown = "";
+  const out = { write: (text: string) => (shown += text), isTTY: true };
+  const whole = (await run(["decisions"])).out;
+  const reasons = (JSON.parse((await run(["decisions", "--json"])).out) as RequestRecord[]).map(
+    ({ decision }) => decision!.reason,
+  );
+  expect(Math.max(...reasons.map(({ length }) => length))).toBeGreaterThan(60);
+  for (const reason of reasons) expect(whole).toContain(reason);
+  await commandLine(["inspect", "decisions", "--store", folder], { out });
+  expect(shown).toContain("…");
 });
 
 test("a server out of reach is told in words", async () => {

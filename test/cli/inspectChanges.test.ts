@@ -192,14 +192,19 @@ test("what cannot be done is refused with what to do", async () => {
   expect(await errorOf("pin", "windw", "tiny")).toMatch(/Did you mean window\?/);
   expect(await errorOf("pin", "window")).toMatch(/No window was named. Name a model/);
   expect(await errorOf("pin", "window", "tinny")).toMatch(
-    /MODEL_NOT_FOUND.*there are tiny.*Did you mean tiny/,
+    new RegExp(`MODEL_NOT_FOUND.*"tinny" in ${folder}; there are tiny.*Did you mean tiny`),
   );
   expect(await errorOf("pin", "ceiling", "tiny")).toMatch(/NOTHING_TO_PIN: tiny .*inspect set ceiling/);
   expect(await errorOf("set", "window", "tiny")).toMatch(/No number of tokens/);
-  expect(await errorOf("set", "window", "tiny", "99999")).toMatch(/from 256 to 32768/);
+  expect(await errorOf("set", "window", "tiny", "99999")).toMatch(
+    /99,999 tokens are beyond what tiny was trained for: 32,768\. Give a whole number from 256 to 32768/,
+  );
   expect(await errorOf("set", "window", "tiny", "2")).toMatch(/from 256 to 32768/);
   expect(await errorOf("set", "window", "tiny", "4096.5")).toMatch(/whole number/);
   expect(await errorOf("set", "window", "tiny", "1", "2")).toMatch(/"1 2" is too much/);
   expect(await errorOf("forget", "template", "none")).toMatch(/NOT_FOUND/);
-  expect(await errorOf("undo")).toMatch(/NOTHING_TO_UNDO/);
+  expect(await errorOf("undo")).toMatch(/NOTHING_TO_UNDO: Nothing was changed by hand/);
+  await yes("set", "window", "tiny", "6000");
+  await yes("undo");
+  expect(await errorOf("undo")).toMatch(/NOTHING_TO_UNDO: Nothing is left to undo/);
 });

@@ -89,11 +89,11 @@ const RULES: Readonly<Record<Verb, Readonly<Record<string, Rule>>>> = {
     },
     window: ofModel(
       (name, fields) => `set the window of ${name} to ${tokensOf(fields)}`,
-      ({ trainedNumCtx }, tokens) => ({ pinnedNumCtx: readTokens(tokens, LEAST_WINDOW, trainedNumCtx) }),
+      (profile, tokens) => ({ pinnedNumCtx: readWindow(tokens, profile) }),
     ),
     ceiling: ofModel(
       (name, fields) => `load no window of ${name} beyond ${tokensOf(fields)}`,
-      ({ trainedNumCtx }, tokens) => ({ maximumNumCtx: readTokens(tokens, LEAST_WINDOW, trainedNumCtx) }),
+      (profile, tokens) => ({ maximumNumCtx: readWindow(tokens, profile) }),
     ),
   },
 };
@@ -197,9 +197,20 @@ function nothingToPin(message: string, noun: string): OptimizerError {
   });
 }
 
-function readTokens(text: string | undefined, least: number, most: number | null): number {
+function readTokens(text: string | undefined, least: number, most: number): number {
   if (text === undefined) throw usageError("No number of tokens was given", "Give one behind the name.");
-  return readNumber("TOKENS", text, { least, most: most ?? LARGEST, isWhole: true });
+  return readNumber("TOKENS", text, { least, most, isWhole: true });
+}
+
+function readWindow(text: string | undefined, { trainedNumCtx, models, id }: ProfileRecord): number {
+  const tokens = Number(text);
+  if (trainedNumCtx && Number.isInteger(tokens) && tokens > trainedNumCtx) {
+    throw usageError(
+      `${count(tokens)} tokens are beyond what ${models?.[0] ?? id} was trained for: ${count(trainedNumCtx)}`,
+      `Give a whole number from ${LEAST_WINDOW} to ${trainedNumCtx}.`,
+    );
+  }
+  return readTokens(text, LEAST_WINDOW, trainedNumCtx ?? LARGEST);
 }
 
 function tokensOf(fields: Readonly<Record<string, unknown>>): string {

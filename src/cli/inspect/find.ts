@@ -51,7 +51,7 @@ export function profilesOf(store: OptimizerStore, name: string): readonly Profil
   const meant = nearest(name, names);
   throw new OptimizerError({
     code: "MODEL_NOT_FOUND",
-    message: `Nothing is stored about a model "${name}"${names.length > 0 ? `; there are ${names.join(", ")}` : ""}`,
+    message: `Nothing is stored about a model "${name}" in ${store.location}${names.length > 0 ? `; there are ${names.join(", ")}` : ""}`,
     remedy: meant ? `Did you mean ${meant}?` : "Call it once, or calibrate it.",
   });
 }

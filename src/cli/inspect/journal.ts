@@ -35,7 +35,7 @@ export async function carryOut(store: OptimizerStore, plan: Plan, at: Date): Pro
     const fields = Object.keys(operation.fields).map((name) => [name, known[name] ?? null]);
     return [{ type: "changed", kind, id, fields: Object.fromEntries(fields) }];
   });
-  await keep(store, [...steps(store), { at: at.toISOString(), text: plan.text, before }]);
+  await keep(store, [...(steps(store) ?? []), { at: at.toISOString(), text: plan.text, before }]);
   await Promise.all(
     plan.operations.map((operation) =>
       operation.type === "remove"
@@ -52,11 +52,12 @@ export async function carryOut(store: OptimizerStore, plan: Plan, at: Date): Pro
  * @throws OptimizerError `NOTHING_TO_UNDO`
  */
 export function lastStep(store: OptimizerStore): Step {
-  const last = steps(store).at(-1);
+  const known = steps(store);
+  const last = known?.at(-1);
   if (last) return last;
   throw new OptimizerError({
     code: "NOTHING_TO_UNDO",
-    message: `Nothing was changed by hand in ${store.location}`,
+    message: `${known ? "Nothing is left to undo" : "Nothing was changed by hand"} in ${store.location}`,
     remedy: "`inspect forget`, `pin`, `unpin` and `set` change something.",
   });
 }
@@ -75,12 +76,13 @@ export async function undo(store: OptimizerStore): Promise<void> {
       }
     }),
   );
-  await keep(store, steps(store).slice(0, -1));
+  await keep(store, (steps(store) ?? []).slice(0, -1));
 }
 
-function steps(store: OptimizerStore): readonly Step[] {
+/** null: none was ever kept. */
+function steps(store: OptimizerStore): readonly Step[] | null {
   const value = store.get("settings", ID)?.value;
-  return Array.isArray(value) ? (value as readonly Step[]) : [];
+  return Array.isArray(value) ? (value as readonly Step[]) : null;
 }
 
 function keep(store: OptimizerStore, list: readonly Step[]): Promise<void> {

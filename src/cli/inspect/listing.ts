@@ -3,9 +3,9 @@ import type { RequestRecord } from "../../records.js";
 import type { OptimizerStore } from "../../storage/store.js";
 import type { Surroundings } from "../command.js";
 import { readRequests } from "../readRequests.js";
-import { count, counted, table } from "../terminal.js";
+import { count, counted, type Output, table } from "../terminal.js";
 import { type Column, DECISIONS, PROFILES, REQUESTS, RULES, shown, TEMPLATES } from "./columns.js";
-import { cells } from "./printed.js";
+import { cells, widestFor } from "./printed.js";
 import { Foremost, type Selection, selection } from "./selection.js";
 
 export interface ListingOptions {
@@ -15,6 +15,8 @@ export interface ListingOptions {
   readonly limit: number;
   /** ISO 8601. */
   readonly since: string | undefined;
+  /** What to call the store. */
+  readonly place: string;
 }
 
 export interface Listing {
@@ -34,11 +36,11 @@ export async function listing(
 ): Promise<Listing> {
   switch (kind) {
     case "templates":
-      return documents(kind, TEMPLATES, store.list(kind), "-seen", options);
+      return documents(kind, TEMPLATES, store.list(kind), "-seen", options, surroundings);
     case "rules":
-      return documents(kind, RULES, store.list(kind), "template", options);
+      return documents(kind, RULES, store.list(kind), "template", options, surroundings);
     case "profiles":
-      return documents(kind, PROFILES, store.list(kind), "-calls", options);
+      return documents(kind, PROFILES, store.list(kind), "-calls", options, surroundings);
     case "requests":
       return requests(kind, REQUESTS, () => true, store, options, surroundings);
     case "decisions":
@@ -51,14 +53,15 @@ function documents<R extends { readonly updatedAt: string }>(
   columns: readonly Column<R>[],
   all: Iterable<R>,
   defaultSort: string,
-  { where, sort, limit, since }: ListingOptions,
+  { where, sort, limit, since, place }: ListingOptions,
+  { out }: Surroundings,
 ): Listing {
   const { matches, order } = selection(columns, where, sort ?? defaultSort);
   const found = [...all].filter(
     (record) => (since === undefined || record.updatedAt >= since) && matches(record),
   );
   const records = found.sort(order!).slice(0, limit);
-  return { records, text: printed(kind, columns, records, found.length) };
+  return { records, text: printed(kind, columns, records, { total: found.length, place, out }) };
 }
 
 async function requests(
@@ -77,7 +80,10 @@ async function requests(
   const records = found.order
     ? await sorted(found.order, found, store, options, surroundings)
     : await newest(found, store, options, surroundings);
-  return { records, text: printed(kind, columns, records, null) };
+  return {
+    records,
+    text: printed(kind, columns, records, { total: null, place: options.place, out: surroundings.out }),
+  };
 }
 
 /** As they come: reading ends where enough are found. */
@@ -109,14 +115,20 @@ async function sorted(
   return foremost.result();
 }
 
-/** @param total all that were found; null: not counted */
+interface Printing {
+  /** All that were found; null: not counted. */
+  readonly total: number | null;
+  readonly place: string;
+  readonly out: Output;
+}
+
 function printed<R>(
   kind: Kind,
   columns: readonly Column<R>[],
   records: readonly R[],
-  total: number | null,
+  { total, place, out }: Printing,
 ): string {
-  if (records.length === 0) return `No ${kind} found.\n`;
+  if (records.length === 0) return `No ${kind} found in ${place}.\n`;
   const visible = columns.filter(({ isHidden }) => !isHidden);
   // A column that nobody has anything in only takes room.
   const filled = visible.filter((column) => records.some((record) => column.of(record) !== null));
@@ -129,6 +141,7 @@ function printed<R>(
     cells(
       filled.map(({ name }) => name),
       rows,
+      widestFor(out),
     ),
   )}\n\n${foot}\n`;
 }

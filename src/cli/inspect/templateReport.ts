@@ -16,7 +16,7 @@ const CALL_COLUMNS = REQUESTS.filter(({ name }) =>
   ["at", "prompt", "output", "window", "total", "action", "quality", "error"].includes(name),
 );
 
-export function templateReport(detail: TemplateDetail, style: Style): string {
+export function templateReport(detail: TemplateDetail, style: Style, widest: number): string {
   const { template, rules, tasks, calls, recent } = detail;
   const sections = [
     [`${style("bold", template.id)}: ${SCOPES[template.scope] ?? template.scope}`, ...about(detail)],
@@ -54,6 +54,7 @@ export function templateReport(detail: TemplateDetail, style: Style): string {
             cells(
               CALL_COLUMNS.map(({ name }) => name),
               recent.map((request) => CALL_COLUMNS.map((column) => shown(column, request))),
+              widest,
             ),
           ),
         ]
