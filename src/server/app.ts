@@ -1,6 +1,6 @@
 /** The server as an application: a Request in, a Response out. Listening is elsewhere (`listen.ts`). */
 import { isAbsolute } from "node:path";
-import { Hono } from "hono";
+import { Hono, type HonoRequest } from "hono";
 import { cors } from "hono/cors";
 import type { Gate } from "../autopilot/index.js";
 import { nodeTransport, readBody } from "../backend/transport.js";
@@ -51,8 +51,7 @@ export function createServerApp(options: ServerAppOptions): Hono {
   markBare(app);
 
   app.use(async ({ req }, next) => {
-    const host = req.header("host") ?? new URL(req.url).host;
-    if (!isTrustedHost(host, hosts)) return forbidden(req.path, "this host name is not allowed");
+    if (!isTrustedHost(hostOf(req), hosts)) return forbidden(req.path, "this host name is not allowed");
     await next();
     return undefined;
   });
@@ -65,7 +64,7 @@ export function createServerApp(options: ServerAppOptions): Hono {
   const readable = cors({ origin: (page) => page, exposeHeaders: ["*"] });
   app.use((asked, next) => {
     const page = asked.req.header("origin");
-    if (!isTrustedOrigin(page, hosts))
+    if (!isTrustedOrigin(page, hosts, hostOf(asked.req)))
       return Promise.resolve(forbidden(asked.req.path, "this origin is not allowed"));
     if (page === undefined) return next();
     // Its headers are put on a Response.
@@ -103,6 +102,11 @@ export function createServerApp(options: ServerAppOptions): Hono {
     return new Response(failure.body, { status: failure.status, headers: headersOf(failure) });
   });
   return app;
+}
+
+/** What a request was sent to. */
+function hostOf(req: HonoRequest): string {
+  return req.header("host") ?? new URL(req.url).host;
 }
 
 function headersOf({ retryAfterSeconds }: Failure): Record<string, string> {

@@ -18,16 +18,22 @@ export function isTrustedHost(host: string | null | undefined, hosts: readonly s
 }
 
 /**
- * Whether a page of this origin may ask. No Origin header: no page. Only pages of this machine and of listed names
- * may; an address is not enough, since a page may come from one.
+ * Whether a page of this origin may ask. No Origin header: no page. Only pages of this server itself, of this machine
+ * and of listed names may; an address is not enough, since a page may come from one.
  *
- * @example isTrustedOrigin("http://localhost:3000", []) // true
- * @example isTrustedOrigin("null", []) // false
+ * @param host what the request was sent to, trusted by {@link isTrustedHost}: else it is the attacker's word
+ * @example isTrustedOrigin("http://localhost:3000", [], "127.0.0.1:11435") // true
+ * @example isTrustedOrigin("http://192.0.2.7:11435", [], "192.0.2.7:11435") // true
+ * @example isTrustedOrigin("null", [], "127.0.0.1:11435") // false
  */
-export function isTrustedOrigin(origin: string | null | undefined, hosts: readonly string[]): boolean {
+export function isTrustedOrigin(
+  origin: string | null | undefined,
+  hosts: readonly string[],
+  host: string,
+): boolean {
   if (origin === null || origin === undefined) return true;
   const name = /^https?:\/\//.test(origin) ? hostname(origin) : null;
-  return name !== null && (isLocal(name) || isListed(name, hosts));
+  return name !== null && (isLocal(name) || isListed(name, hosts) || isSameOrigin(origin, host));
 }
 
 /** Whether an Authorization header carries the token, in a time that tells nothing about it. */
@@ -53,6 +59,11 @@ function hostname(url: string): string | null {
   } catch {
     return null;
   }
+}
+
+/** This server speaks plain HTTP; a proxy before it that does not is reached by a listed name. */
+function isSameOrigin(origin: string, host: string): boolean {
+  return new URL(origin).origin === new URL(`http://${host}`).origin;
 }
 
 function isLocal(name: string): boolean {

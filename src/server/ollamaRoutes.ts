@@ -9,7 +9,7 @@ import { codeOfFailure, failureOf, isAbort } from "./failure.js";
 import { generatingCall, isPreload, type OllamaPath, requestOf, withoutWindow } from "./ollamaCall.js";
 import type { ServerContext } from "./options.js";
 import { bodyToSendOn, passThrough } from "./passThrough.js";
-import { readRequestBody } from "./requestBody.js";
+import { readJsonBody } from "./requestBody.js";
 
 /** Routes that only read. All others change models or accounts, fetch from elsewhere, or are not known. */
 const READING = new Set([
@@ -129,5 +129,5 @@ async function* lines(reply: Pick<EngineReply, "chunks">): AsyncGenerator<string
 }
 
 function bodyOf(context: ServerContext, request: Request): Promise<Uint8Array> {
-  return readRequestBody(request, context.bodyLimitBytes);
+  return readJsonBody(request, context.bodyLimitBytes);
 }

@@ -6,7 +6,7 @@ import { CallMetrics } from "./metrics/callMetrics.js";
 import { models } from "./modelsRoute.js";
 import { OPENAPI_DOCUMENT } from "./openapi/document.js";
 import type { ServerContext } from "./options.js";
-import { readRequestBody } from "./requestBody.js";
+import { readJsonBody } from "./requestBody.js";
 import { templates } from "./templatesRoute.js";
 import { tokenize } from "./tokenizeRoute.js";
 
@@ -22,7 +22,7 @@ export function addOptimizationRoutes(app: Hono, context: ServerContext, alerts:
   app.get("/optimization/models", () => models(context));
   app.get("/optimization/templates", ({ req }) => templates(store, queryOf(req.raw)));
   app.post("/optimization/tokenize", async ({ req }) =>
-    tokenize(context, await readRequestBody(req.raw, bodyLimitBytes)),
+    tokenize(context, await readJsonBody(req.raw, bodyLimitBytes)),
   );
 }
 

@@ -51,6 +51,39 @@ describe("who may ask", () => {
     expect((await servers.post("/api/chat", call, { origin: "http://localhost:3000" })).status).toBe(200);
   });
 
+  test("the page of this very server may ask, by whatever permitted name or address it was opened", async () => {
+    const cache = { ttlSeconds: 60 };
+    await using servers = await pair({}, { token: "right", hosts: ["my.lan"], cache });
+    const status = async (origin: string, host: string) =>
+      (
+        await servers.post(
+          "/optimization/cache/invalidate",
+          { all: true },
+          { origin, host, authorization: "Bearer right" },
+        )
+      ).status;
+    expect(await status("http://192.168.0.5:11435", "192.168.0.5:11435")).toBe(200);
+    expect(await status("http://192.168.0.5", "192.168.0.5:80")).toBe(200);
+    expect(await status("http://[2001:db8::1]:11435", "[2001:DB8:0::1]:11435")).toBe(200);
+    expect(await status("http://my.lan:11435", "MY.lan:11435")).toBe(200);
+    for (const [origin, host] of [
+      ["http://192.168.0.5:3000", "192.168.0.5:11435"],
+      ["http://192.168.0.5", "192.168.0.5:11435"],
+      ["http://192.168.0.7:11435", "192.168.0.5:11435"],
+      ["http://192.168.0.5.evil.example:11435", "192.168.0.5:11435"],
+      ["http://192.168.0.5:11435@evil.example", "192.168.0.5:11435"],
+      ["null", "null"],
+      ["http://evil.example:11435", "127.0.0.1:11435"],
+      // Pointed here by its own name: its host is refused, whatever its origin.
+      ["http://evil.example:11435", "evil.example:11435"],
+      ["http://localhost:11435", "evil.example:11435"],
+    ] as const) {
+      expect(await status(origin, host), `${origin} at ${host}`).toBe(403);
+    }
+    const noToken = { origin: "http://192.168.0.5:11435", host: "192.168.0.5:11435" };
+    expect((await servers.post("/optimization/cache/invalidate", { all: true }, noToken)).status).toBe(401);
+  });
+
   test("a page of this machine may ask whether it may ask, and read what it is told, as with Ollama", async () => {
     await using servers = await pair({}, { token: "secret", hosts: ["my.lan"] });
     const { origin } = await servers.listen();
@@ -93,7 +126,7 @@ describe("who may ask", () => {
     fc.assert(
       fc.property(fc.domain(), (name) => {
         expect(isTrustedHost(`${name}:80`, [])).toBe(false);
-        expect(isTrustedOrigin(`https://${name}`, [])).toBe(false);
+        expect(isTrustedOrigin(`https://${name}`, [], "127.0.0.1:80")).toBe(false);
         expect(isTrustedHost(name, [name])).toBe(true);
       }),
     );
@@ -157,6 +190,38 @@ describe("who may ask", () => {
 });
 
 describe("limits", () => {
+  test("JSON that is nested too deep gets 400 in the words of its API, and does no harm", async () => {
+    await using servers = await pair();
+    const nested = (levels: number) => `${'{"a":'.repeat(levels)}1${"}".repeat(levels)}`;
+    const chat = (more: string) =>
+      `{"model":"tiny","messages":[{"role":"user","content":"a"}],"format":${more},"stream":false}`;
+    for (const levels of [2_000, 20_000, 200_000]) {
+      for (const path of ["/api/chat", "/api/embed", "/optimization/tokenize", "/optimization/ratings"]) {
+        const reply = await servers.post(path, chat(nested(levels)));
+        expect([reply.status, await reply.json()], `${path} ${levels}`).toEqual([
+          400,
+          { error: expect.stringContaining("more than 1000 levels") },
+        ]);
+      }
+      const reply = await servers.post("/v1/chat/completions", chat(`[${nested(levels)}]`));
+      expect([reply.status, await reply.json()]).toEqual([
+        400,
+        {
+          error: {
+            message: expect.stringContaining("more than 1000 levels"),
+            type: "invalid_request_error",
+            param: null,
+            code: "body_too_deep",
+          },
+        },
+      ]);
+    }
+    expect(servers.ollama.requests).toHaveLength(0);
+    expect((await servers.post("/api/chat", chat(nested(900)))).status).toBe(200);
+    const text = JSON.stringify(`\\"${"[".repeat(5_000)}\\`);
+    expect((await servers.post("/api/chat", chat(`{"a":${text},"b":${text}}`))).status).toBe(200);
+  });
+
   test("a request over the limit gets 413, announced or not", async () => {
     await using servers = await pair({}, { bodyLimitBytes: 1_000 });
     expect((await servers.post("/api/chat", "x".repeat(1_001))).status).toBe(413);

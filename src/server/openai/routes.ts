@@ -1,7 +1,7 @@
 /** OpenAI's API. What is decided, and what is told about it, is the same as on Ollama's. */
 import type { Hono } from "hono";
 import type { ServerContext } from "../options.js";
-import { readRequestBody } from "../requestBody.js";
+import { readJsonBody } from "../requestBody.js";
 import { chatCompletions } from "./chatCompletions.js";
 import { completions } from "./completions.js";
 import { embeddings } from "./embeddings.js";
@@ -36,7 +36,7 @@ export function addOpenAiRoutes(app: Hono, context: ServerContext): void {
 }
 
 async function fieldsOf(context: ServerContext, request: Request): Promise<Fields> {
-  const bytes = await readRequestBody(request, context.bodyLimitBytes);
+  const bytes = await readJsonBody(request, context.bodyLimitBytes);
   try {
     const parsed: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
     if (typeof parsed === "object" && parsed !== null && !Array.isArray(parsed)) {

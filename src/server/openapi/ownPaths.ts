@@ -36,7 +36,8 @@ export const OWN_PATHS: Paths = {
   "/optimization/events": {
     get: own({
       id: "events",
-      summary: "Calls as they run: a snapshot, then what changes, as server-sent events without an end",
+      summary:
+        "Calls as they run, and alerts: a snapshot, then what changes, as server-sent events without an end",
       answer: { "text/event-stream": reference("Event") },
     }),
   },

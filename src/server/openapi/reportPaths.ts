@@ -123,7 +123,7 @@ export const REPORT_PATHS: Paths = {
     post: own({
       id: "autoOptimize",
       summary: "Takes the steps that the figures call for, or only tells of them",
-      body: open({}, { dry_run: yesOrNo }),
+      body: object({}, { dry_run: yesOrNo }),
       isBodyOptional: true,
       answer: json(
         object({

@@ -3,13 +3,13 @@ import type { Hono } from "hono";
 import type { ServerContext } from "../options.js";
 import { refused } from "../query.js";
 import { jsonBody } from "../report/jsonBody.js";
-import { readRequestBody } from "../requestBody.js";
+import { readJsonBody } from "../requestBody.js";
 
 const WANTED = '{"key": "..."}, {"pattern": "qwen3:8b/*"} or {"all": true}';
 
 export function addInvalidateRoute(app: Hono, { cache, bodyLimitBytes }: ServerContext): void {
   app.post("/optimization/cache/invalidate", async ({ req }) => {
-    const which = whichOf(await readRequestBody(req.raw, bodyLimitBytes));
+    const which = whichOf(await readJsonBody(req.raw, bodyLimitBytes));
     return Response.json({ removed: (await cache?.entries.invalidate(which)) ?? 0 });
   });
 }

@@ -10,7 +10,7 @@ import type { CacheStatistics } from "../../cache/index.js";
 import type { RequestRecord } from "../../records.js";
 import type { ServerContext } from "../options.js";
 import { refused, wholeNumberOf, wordOf } from "../query.js";
-import { readRequestBody } from "../requestBody.js";
+import { readJsonBody } from "../requestBody.js";
 import { searchAnomalies } from "./anomalySearch.js";
 import { callFigures } from "./callFigures.js";
 import { costs } from "./costs.js";
@@ -43,7 +43,7 @@ export function addReportRoutes(app: Hono, context: ServerContext, watch: Watch)
   const { store, bodyLimitBytes } = context;
   const { autopilot, alerts, monitor, reporting } = watch;
   const shared = new Shared();
-  const body = (asked: Context): Promise<Uint8Array> => readRequestBody(asked.req.raw, bodyLimitBytes);
+  const body = (asked: Context): Promise<Uint8Array> => readJsonBody(asked.req.raw, bodyLimitBytes);
 
   /** The requests of the last days. @throws OptimizerError `OPTION_INVALID` */
   const period = (asked: Context, otherwise: number) => {

@@ -37,9 +37,6 @@ export function steps(server) {
   });
   /** @type {readonly AppliedStep[]} */
   let applied = [];
-  // Browsers name a page's origin with what it posts, and the server takes that of its own machine or of a name that
-  // it was given: it is known after the first question.
-  let isAllowed = true;
 
   const propose = async () => {
     const { optimizations } = /** @type {Run} */ (await server.post(ROUTE, { dry_run: true }));
@@ -62,16 +59,7 @@ export function steps(server) {
   const tell = (work) =>
     work.then(
       (text) => setText(said, text),
-      ({ message, cause }) => {
-        isAllowed = cause !== 403;
-        if (!isAllowed) take.hidden = true;
-        setText(
-          said,
-          isAllowed
-            ? message
-            : "This page may only look: steps are taken on the server's own machine, or at a name given with --allow-host.",
-        );
-      },
+      ({ message }) => setText(said, message),
     );
   /** @param {readonly AppliedStep[]} all oldest first */
   const show = (all) => {
@@ -92,7 +80,7 @@ export function steps(server) {
     element: h("div", {}, title, due, h("div", { class: "below" }, take, said), taken.element),
     show(all) {
       show(all);
-      if (isAllowed && !isTaking) tell(propose());
+      if (!isTaking) tell(propose());
     },
   };
 }
