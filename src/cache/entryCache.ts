@@ -96,7 +96,10 @@ export class EntryCache {
   async set(key: string, value: string, ttlSeconds: TimeToLive = this.#ttl): Promise<void> {
     checkTtl(ttlSeconds);
     // It would drive everything else out, and itself.
-    if (entryBytes(key, value) > this.#maxBytes * (1 - FREED)) return;
+    if (entryBytes(key, value) > this.#maxBytes * (1 - FREED)) {
+      this.tally.skipped.other++;
+      return;
+    }
     const storedAt = this.now();
     const expiresAt = this.#expiry(storedAt, ttlSeconds);
     await this.#place.run(() => this.backend.set({ key, value, storedAt, expiresAt }), undefined);
@@ -143,7 +146,7 @@ export class EntryCache {
   /** Figures since it was opened, and what is kept now. */
   async statistics(): Promise<CacheStatistics> {
     const { entries, bytes } = await this.#place.run(() => this.backend.size(), NOTHING);
-    const { hits, misses, hitRate, timeSavedMs, costSaved, evictions } = this.tally;
+    const { hits, misses, hitRate, timeSavedMs, costSaved, evictions, skipped } = this.tally;
     return {
       size: entries,
       maxSize: this.#maxEntries,
@@ -157,6 +160,7 @@ export class EntryCache {
       timeSavedMs,
       costSaved,
       evictions,
+      skipped: { ...skipped },
       failures: this.#place.failures,
     };
   }

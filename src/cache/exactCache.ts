@@ -30,7 +30,7 @@ export class ExactCache extends ReplyCache {
 
   /** Called by LangChain: the replies to this very prompt under this very configuration, or null. */
   override async lookup(prompt: string, llmKey: string): Promise<Generation[] | null> {
-    if (!this.accepts(llmKey)) return null;
+    if (!this.admits(llmKey)) return null;
     const key = this.keyOf(prompt, llmKey);
     const hit = await this.entryCache.read(key, readReplies);
     if (!hit) return this.open(key);

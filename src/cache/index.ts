@@ -9,4 +9,4 @@ export type { CacheOptions, TimeToLive } from "./options.js";
 export { type PostgresBackendOptions, postgresBackend } from "./postgresBackend.js";
 export { type RedisBackendOptions, redisBackend } from "./redisBackend.js";
 export type { CallUsage, ReplyCacheOptions } from "./replyCache.js";
-export type { CacheStatistics } from "./statistics.js";
+export type { CacheStatistics, SkipReason } from "./statistics.js";

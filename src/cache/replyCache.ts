@@ -8,7 +8,7 @@ import type { Land } from "./flights.js";
 import { type StoredReplies, storedReplies } from "./generations.js";
 import type { CacheOptions, TimeToLive } from "./options.js";
 import type { CacheStatistics } from "./statistics.js";
-import { keyFacts, keyRefusal, refusalOf } from "./storable.js";
+import { type KeyRefusal, keyFacts, keyRefusal, refusalOf } from "./storable.js";
 import type { StreamingCache } from "./streamingCache.js";
 
 /** Calls whose reply has not come yet, at most; their duration is what a hit saves. */
@@ -32,7 +32,7 @@ export interface ReplyCacheOptions extends CacheOptions {
 
 interface Judgement {
   readonly model: string | null;
-  readonly refusal: string | null;
+  readonly refusal: KeyRefusal | null;
 }
 
 /**
@@ -72,11 +72,18 @@ export abstract class ReplyCache extends BaseCache<Generation[]> implements Stre
   /** Whether calls with this key are cached at all; says once why they are not. */
   accepts(llmKey: string): boolean {
     const { refusal } = this.judge(llmKey);
-    if (refusal !== null && !this.warned.has(refusal)) {
-      this.warned.add(refusal);
-      this.logger.warn(`The cache leaves calls alone: ${refusal}.`);
+    if (refusal !== null && !this.warned.has(refusal.text)) {
+      this.warned.add(refusal.text);
+      this.logger.warn(`The cache leaves calls alone: ${refusal.text}.`);
     }
     return refusal === null;
+  }
+
+  /** The same of a call that looks for its reply: left alone, it is counted. */
+  protected admits(llmKey: string): boolean {
+    const { refusal } = this.judge(llmKey);
+    if (refusal !== null) this.entryCache.tally.skipped[refusal.reason]++;
+    return this.accepts(llmKey);
   }
 
   /** From now on new replies live so long. @throws OptimizerError `OPTION_INVALID` */
@@ -126,8 +133,12 @@ export abstract class ReplyCache extends BaseCache<Generation[]> implements Stre
   protected storable(key: string, llmKey: string, generations: readonly Generation[]): StoredReplies | null {
     const openedAt = this.openedAt.get(key) ?? performance.now();
     this.openedAt.delete(key);
-    const isRefused = generations.some((generation) => refusalOf(generation) !== null);
-    if (!this.accepts(llmKey) || generations.length === 0 || isRefused) return null;
+    if (!this.accepts(llmKey) || generations.length === 0) return null;
+    const refusal = generations.map(refusalOf).find((each) => each !== null);
+    if (refusal) {
+      this.entryCache.tally.skipped[refusal]++;
+      return null;
+    }
     return storedReplies(generations, performance.now() - openedAt);
   }
 

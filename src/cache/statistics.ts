@@ -1,5 +1,11 @@
 /** What a cache has done since it was made. */
 
+/**
+ * Why a reply was not kept: its temperature is above 0; it, or its prompt, was cut; it is empty; or else it failed,
+ * holds an unreadable tool call, is larger than the cache, or its call does not name the model.
+ */
+export type SkipReason = "sampled" | "cut" | "empty" | "other";
+
 export interface CacheStatistics {
   /** Entries at present, expired ones that nobody asked for included. */
   readonly size: number;
@@ -20,6 +26,11 @@ export interface CacheStatistics {
   readonly costSaved: number;
   /** Entries that went to make room. */
   readonly evictions: number;
+  /**
+   * Calls whose reply the cache would not keep. Those at a temperature above 0 were not looked for either, the others
+   * are among the misses.
+   */
+  readonly skipped: Readonly<Record<SkipReason, number>>;
   /** Times that the place failed; the call went on without it. */
   readonly failures: number;
 }
@@ -31,6 +42,7 @@ export class Tally {
   timeSavedMs = 0;
   costSaved = 0;
   evictions = 0;
+  readonly skipped: Record<SkipReason, number> = { sampled: 0, cut: 0, empty: 0, other: 0 };
 
   get hitRate(): number {
     const looks = this.hits + this.misses;

@@ -163,6 +163,7 @@ test("hits are counted for the cache and for each entry", async () => {
     timeSavedMs: 0,
     costSaved: 0,
     evictions: 0,
+    skipped: { sampled: 0, cut: 0, empty: 0, other: 0 },
     failures: 0,
   });
 });

@@ -12,7 +12,7 @@ import { ChatOllama } from "@langchain/ollama";
 import { createAgent } from "langchain";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { ExactCache, type ReplyCacheOptions } from "../../src/cache/index.js";
+import { ExactCache, type ReplyCacheOptions, type SkipReason } from "../../src/cache/index.js";
 import { memoryBackend } from "../../src/cache/memoryBackend.js";
 import type { OptimizedChatOllamaInput } from "../../src/chatModel/options.js";
 import type { Script } from "../../src/testing/index.js";
@@ -311,10 +311,10 @@ test("a stream that is left early is not stored", async () => {
 });
 
 describe("not stored", () => {
-  test.each<[string, Script["reply"], object]>([
-    ["a reply cut by its limit", "one two three four five six seven eight", { numPredict: 2 }],
-    ["an empty reply", "", {}],
-  ])("%s", async (_, reply, fields) => {
+  test.each<[string, Script["reply"], object, SkipReason]>([
+    ["a reply cut by its limit", "one two three four five six seven eight", { numPredict: 2 }, "cut"],
+    ["an empty reply", "", {}, "empty"],
+  ])("%s, and told", async (_, reply, fields, reason) => {
     await using c = await cached(reply);
     await c.model(fields).invoke("a");
     await c.model(fields).invoke("a");
@@ -322,7 +322,8 @@ describe("not stored", () => {
       // To the end.
     }
     expect(c.calls()).toBe(3);
-    expect((await c.cache.statistics()).size).toBe(0);
+    const { size, misses, skipped } = await c.cache.statistics();
+    expect([size, misses, skipped[reason]]).toEqual([0, 3, 3]);
   });
 
   test("a reply at a temperature above 0, or at Ollama's own, unless asked; said once", async () => {
@@ -333,6 +334,8 @@ describe("not stored", () => {
       await c.model({ temperature }).invoke("a");
     }
     expect(c.calls()).toBe(6);
+    const { hits, misses, skipped } = await c.cache.statistics();
+    expect([hits, misses, skipped]).toEqual([0, 0, { sampled: 6, cut: 0, empty: 0, other: 0 }]);
     expect(warnings).toHaveLength(2);
     expect(warnings[0]).toMatch("temperature is 0.7");
     expect(warnings[1]).toMatch("default is 0.8");

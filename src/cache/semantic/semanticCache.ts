@@ -127,7 +127,7 @@ export class SemanticCache extends ReplyCache {
 
   /** Called by LangChain: the replies to this prompt, or to one that asks the same in other words, or null. */
   override async lookup(prompt: string, llmKey: string): Promise<Generation[] | null> {
-    if (!this.accepts(llmKey)) return null;
+    if (!this.admits(llmKey)) return null;
     const asked = askedIn(prompt);
     if (!asked) return this.#missed();
     await this.#refresh();

@@ -71,7 +71,7 @@ export const REPORT_PATHS: Paths = {
   "/optimization/cache-stats": {
     get: own({
       id: "cacheStatistics",
-      summary: "What a cache of replies saved; without one all is 0",
+      summary: "What a cache of replies saved, and what it would not keep; without one all is 0",
       answer: json(
         object({
           enabled: yesOrNo,
@@ -82,6 +82,10 @@ export const REPORT_PATHS: Paths = {
             misses: count,
             hit_rate_percent: number,
             ttl_seconds: orNull(number),
+            skipped_sampled: count,
+            skipped_cut: count,
+            skipped_empty: count,
+            skipped_other: count,
           }),
           performance_impact: object({
             requests_saved: count,

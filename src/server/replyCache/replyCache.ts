@@ -77,9 +77,11 @@ export class ReplyCache {
     const refusal = keyRefusal({ model, temperature, isOllama: true }, this.options.sampled ?? false);
     if (refusal !== null && !this.#isTold) {
       this.#isTold = true;
-      (this.options.logger ?? silentLogger).warn(`The cache leaves some calls alone: ${refusal}.`);
+      (this.options.logger ?? silentLogger).warn(`The cache leaves some calls alone: ${refusal.text}.`);
     }
-    return refusal === null && PLAIN_NAME.test(model);
+    const reason = refusal?.reason ?? (PLAIN_NAME.test(model) ? null : "other");
+    if (reason !== null) this.entries.tally.skipped[reason]++;
+    return reason === null;
   }
 
   /** Another model may come to have this name. A server that is away does not keep a cache from answering. */
@@ -167,7 +169,9 @@ export class ReplyCache {
       const { decision } = await flight.reply.opened;
       const whole = wholeOf(chunks.map(({ data }) => data));
       const generation = { text: saidIn(whole), generationInfo: { ...whole, optimizer: decision() } };
-      if (refusalOf(generation) === null) await this.entries.set(key, JSON.stringify(whole));
+      const refusal = refusalOf(generation);
+      if (refusal === null) await this.entries.set(key, JSON.stringify(whole));
+      else this.entries.tally.skipped[refusal]++;
     }
     if (this.#flights.get(key) === flight) this.#flights.delete(key);
   }

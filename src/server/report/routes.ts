@@ -36,6 +36,7 @@ const NO_CACHE: CacheStatistics = {
   timeSavedMs: 0,
   costSaved: 0,
   evictions: 0,
+  skipped: { sampled: 0, cut: 0, empty: 0, other: 0 },
   failures: 0,
 };
 
@@ -108,6 +109,10 @@ export function addReportRoutes(app: Hono, context: ServerContext, watch: Watch)
         misses: statistics.misses,
         hit_rate_percent: 100 * statistics.hitRate,
         ttl_seconds: statistics.ttlSeconds,
+        skipped_sampled: statistics.skipped.sampled,
+        skipped_cut: statistics.skipped.cut,
+        skipped_empty: statistics.skipped.empty,
+        skipped_other: statistics.skipped.other,
       },
       performance_impact: {
         requests_saved: statistics.requestsSaved,

@@ -408,6 +408,21 @@ describe("what is told of it", () => {
     expect(JSON.stringify(report)).toMatch(/"replies"/);
   });
 
+  test("what it would not keep is told by its reason", async () => {
+    await using servers = await cached({ content: "One two three four." });
+    for (let times = 0; times < 2; times++) await (await servers.chat({ options: {} })).text();
+    await (await servers.chat({ options: { temperature: 0, num_predict: 2 } })).text();
+    expect((await servers.statistics()).cache).toMatchObject({
+      size: 0,
+      hits: 0,
+      misses: 1,
+      skipped_sampled: 2,
+      skipped_cut: 1,
+      skipped_empty: 0,
+      skipped_other: 0,
+    });
+  });
+
   test("without one there is no header and no metric, and nothing is kept", async () => {
     await using servers = await openAiPair({ content: "Blue." });
     const call = { model: "tiny", messages: user("Why?"), options: COLD };
