@@ -179,7 +179,7 @@ function isSame(cell: Cell, local: LocalTime, { owner, tags }: RequestRecord): b
 }
 
 /** Models may have any name, "constructor" too. */
-function priceOf(models: NonNullable<Prices["models"]>, model: string): TokenPrice | undefined {
+export function priceOf(models: NonNullable<Prices["models"]>, model: string): TokenPrice | undefined {
   return Object.hasOwn(models, model) ? models[model] : models[OTHERS];
 }
 

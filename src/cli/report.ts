@@ -10,6 +10,7 @@ import { readFlags, readNumber } from "./flags.js";
 import { widestFor } from "./inspect/printed.js";
 import { nearest } from "./nearest.js";
 import { assertWritable, writeWhole } from "./outputFile.js";
+import { readPrices } from "./pricesFile.js";
 import { readRequests, sinceDays } from "./readRequests.js";
 import { reportText } from "./reportText.js";
 import { type Status, status } from "./status.js";
@@ -24,6 +25,7 @@ window would have cost, the hours to come, and what to do about it.
   --days N        only the last so many days; default all that is stored
   --format NAME   text, json, markdown or html; default by the name of --out, else text
   --out FILE      into a file, whole or not at all
+  --prices FILE   JSON: what costs are reckoned by
   --force         also over a file that is there
   --title TEXT    of the report
   --timezone NAME such as Europe/Berlin; default this machine's
@@ -49,6 +51,7 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
     days: { type: "string" },
     format: { type: "string" },
     out: { type: "string" },
+    prices: { type: "string" },
     force: { type: "boolean" },
     title: { type: "string" },
     timezone: { type: "string" },
@@ -61,6 +64,7 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
   const now = Date.now();
   const days =
     values.days === undefined ? undefined : readNumber("--days", values.days, { least: 0, most: 36_500 });
+  const prices = values.prices === undefined ? undefined : readPrices(values.prices);
   if (values.out !== undefined) assertWritable(values.out, values.force ?? false);
   const shown = status(err);
   const { report, place } = await withStore(values, surroundings, async (store, place) => ({
@@ -70,6 +74,7 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
       {
         now,
         title: values.title,
+        prices,
         timeZone: values.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
         applied: appliedSteps(new History(store).steps()),
       },

@@ -9,6 +9,7 @@ import { storeOf } from "../storage/storeOf.js";
 import { EXIT, type Surroundings } from "./command.js";
 import { isLocal } from "./ollamaOrigin.js";
 import { type OpenedCache, openCache } from "./openCache.js";
+import { costOf, readPrices } from "./pricesFile.js";
 import { type ServeOptions, type ServeSettings, serveOptions } from "./serveOptions.js";
 import { connected, isOnServer, type Opened, withoutCredentials } from "./storeAt.js";
 
@@ -31,6 +32,7 @@ Ollama's API at http://127.0.0.1:11435, with the window of each call decided. Po
   --cache-entries N   replies at most, default 1000                        (OPTIMIZER_CACHE_ENTRIES)
   --cache-size N      MiB at most, default 64                              (OPTIMIZER_CACHE_SIZE)
   --cache-sampled     at a temperature above 0 too                         (OPTIMIZER_CACHE_SAMPLED)
+  --prices FILE       JSON, for /optimization/costs and the dashboard      (OPTIMIZER_PRICES)
   --override          decide the window even where a client sets one       (OPTIMIZER_OVERRIDE)
   --cut               let Ollama cut a prompt that fits no window          (OPTIMIZER_CUT)
   --allow-admin       let routes through that change models or accounts    (OPTIMIZER_ALLOW_ADMIN)
@@ -65,6 +67,7 @@ async function run(settings: ServeSettings, { out, err, signal }: Surroundings):
   // V8 collects when the heap is twice what was in use: 60 MB more, for 4 % less processor time a call.
   setFlagsFromString("--heap-growing-percent=30");
   const { options, token } = settings;
+  const prices = options.prices === undefined ? undefined : readPrices(options.prices);
   const logger = { warn: (text: string): void => void err.write(`${text}\n`) };
   const { store, end } = await storeFor(options, logger);
   const tokenizerFolder = isAbsolute(store.location) ? store.location : null;
@@ -84,7 +87,8 @@ async function run(settings: ServeSettings, { out, err, signal }: Surroundings):
       maxWaitMs: options.maxWait * 1_000,
       override: options.override,
       onOverflow: options.cut ? "cut" : "error",
-      cache: cache?.options,
+      cache: cache ? { ...cache.options, costOf: prices && costOf(prices) } : undefined,
+      reporting: { prices },
       logger,
     });
     const { address, port, insecure } = options;
@@ -145,6 +149,7 @@ function described({ options, sources, token }: ServeSettings, store: string): s
     cacheEntries: `${options.cacheEntries} replies`,
     cacheSize: `${options.cacheSize} MiB`,
     cacheSampled: `replies at a temperature above 0 are ${options.cacheSampled ? "kept" : "not kept"}`,
+    prices: options.prices ?? "none",
     override: options.override ? "a client's own window is decided anew" : "a client's own window wins",
     cut: options.cut ? "a prompt that fits no window is cut" : "a prompt that fits no window is refused",
     allowAdmin: `routes that change models are ${options.allowAdmin ? "allowed" : "refused"}`,

@@ -31,6 +31,8 @@ export interface ServeOptions {
   readonly cacheSize: number;
   /** Replies at a temperature above 0 too. */
   readonly cacheSampled: boolean;
+  /** A file: what costs are reckoned by. */
+  readonly prices: string | undefined;
   readonly override: boolean;
   readonly cut: boolean;
   readonly allowAdmin: boolean;
@@ -81,6 +83,7 @@ const OPTIONS: { readonly [K in keyof ServeOptions]: Option<ServeOptions[K]> } =
   cacheEntries: wholeNumber("OPTIMIZER_CACHE_ENTRIES", 1_000, 1, 10_000_000),
   cacheSize: wholeNumber("OPTIMIZER_CACHE_SIZE", 64, 1, 1_048_576),
   cacheSampled: yesOrNo("OPTIMIZER_CACHE_SAMPLED"),
+  prices: text<string | undefined>("OPTIMIZER_PRICES", undefined),
   override: yesOrNo("OPTIMIZER_OVERRIDE"),
   cut: yesOrNo("OPTIMIZER_CUT"),
   allowAdmin: yesOrNo("OPTIMIZER_ALLOW_ADMIN"),

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -37,6 +37,15 @@ test("the report is text in a terminal, and data, Markdown or a page on demand",
 
 test("--days leaves out what is older", async () => {
   expect((await reportIn("--days", "5.1")).summary.calls).toBe(30);
+});
+
+test("--prices makes costs", async () => {
+  const file = `${folder}-prices.json`;
+  writeFileSync(file, JSON.stringify({ models: { tiny: { inputPer1k: 1, outputPer1k: 2 } } }));
+  const { costs } = JSON.parse((await run(["--json", "--prices", file])).out);
+  expect(costs.total.tokenCost).toBeCloseTo((60 * (100 + 2 * 20)) / 1000);
+  expect((await run(["--prices", join(folder, "none.json")])).code).toBe(2);
+  rmSync(file);
 });
 
 test("--out writes a file, whole and never over another; its name tells the format", async () => {

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Ollama } from "ollama";
 import { describe, expect, test } from "vitest";
+import { readPrices } from "../../src/cli/pricesFile.js";
 import { serve } from "../../src/cli/serve.js";
 import { serveOptions } from "../../src/cli/serveOptions.js";
 import { type OllamaServer, startOllamaServer } from "../../src/testing/index.js";
@@ -156,6 +157,87 @@ async function freeAddress(): Promise<AddressInfo> {
   await once(server, "close");
   return address;
 }
+
+describe("the price list", () => {
+  const PRICES = {
+    currency: "EUR",
+    models: { "*": { inputPer1k: 1, outputPer1k: 2 } },
+    hosted: { list: { inputPer1k: 3, outputPer1k: 4 } },
+  };
+
+  test("makes costs, and a cache's cost saved where it is in dollars", async () => {
+    await using ollama = await startOllamaServer({ models: [{ name: "tiny" }] });
+    const folder = mkdtempSync(join(tmpdir(), "serve-"));
+    for (const currency of ["EUR", "USD"]) {
+      const stop = new AbortController();
+      let printed = "";
+      const out = { write: (text: string) => (printed += text) };
+      const path = optionsFile({ ...PRICES, currency });
+      const args = ["--port", "0", "--store", join(folder, currency), "--cache", "memory", "--prices", path];
+      const ended = serve(args, {
+        environment: { OLLAMA_HOST: ollama.origin },
+        out,
+        err: out,
+        signal: stop.signal,
+      });
+      await expect.poll(() => printed).toContain(`prices: ${path} (--prices)`);
+      const host = /at (http:\S+)/.exec(printed)![1]!;
+      const messages = [{ role: "user", content: "hello" }];
+      const chat = () => new Ollama({ host }).chat({ model: "tiny", messages, options: { temperature: 0 } });
+      const { prompt_eval_count: prompt, eval_count: output } = await chat();
+      await chat();
+      const read = async (route: string) => (await fetch(`${host}/optimization/${route}`)).json();
+      const cost = (prompt + 2 * output) / 1000;
+      await expect
+        .poll(() => read("costs"))
+        .toMatchObject({
+          currency,
+          total: {
+            tokenCost: expect.closeTo(cost),
+            hosted: { list: expect.closeTo((3 * prompt + 4 * output) / 1000) },
+          },
+        });
+      const saved = { cost_saved_usd: expect.closeTo(currency === "USD" ? cost : 0) };
+      expect(await read("cache-stats")).toMatchObject({ performance_impact: saved });
+      stop.abort();
+      expect(await ended).toBe(0);
+    }
+    rmSync(folder, { recursive: true });
+  });
+
+  test("may be named by a variable or in the file", () => {
+    expect(serveOptions([], { OPTIMIZER_PRICES: "a.json" }).options.prices).toBe("a.json");
+    const file = ["--config", optionsFile({ prices: "b.json" })];
+    expect(serveOptions(file, {}).options.prices).toBe("b.json");
+    expect(serveOptions([], {}).options.prices).toBeUndefined();
+  });
+
+  test.each([
+    ["{", /is not JSON/],
+    [[], /holds no JSON object/],
+    [{ electricty: {} }, /unknown key "electricty".*"electricity"/],
+    [
+      { models: { tiny: { inputPer1k: -1, outputPer1k: 1 } } },
+      /inputPer1k is -1\. Set it to a number, 0 or more\.$/,
+    ],
+    [{ models: { tiny: { inputPer1k: 1 } } }, /models\["tiny"\] is/],
+    [{ timeZone: "Nowhere" }, /timeZone/],
+    [{ electricity: { perKilowattHour: 1 } }, /watts/],
+    [{ currency: 1 }, /currency/],
+  ])("%j is refused", (content, message) => {
+    expect(() => readPrices(optionsFile(content))).toThrow(message);
+    expect(() => readPrices(optionsFile(content))).toThrow(/^The prices file /);
+  });
+
+  test("that cannot be read is refused, before anything is opened", async () => {
+    const out = { write: () => {} };
+    const surroundings = { environment: {}, out, err: out, signal: new AbortController().signal };
+    await expect(serve(["--prices", "/nowhere.json"], surroundings)).rejects.toMatchObject({
+      code: "OPTION_INVALID",
+      message: expect.stringContaining("cannot be read"),
+    });
+  });
+});
 
 describe("the cache of replies", () => {
   test("is off unless a place is named, by flag, variable or file", () => {

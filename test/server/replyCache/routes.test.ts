@@ -412,14 +412,16 @@ describe("what is told of it", () => {
     await using servers = await cached({ content: "One two three four." });
     for (let times = 0; times < 2; times++) await (await servers.chat({ options: {} })).text();
     await (await servers.chat({ options: { temperature: 0, num_predict: 2 } })).text();
-    expect((await servers.statistics()).cache).toMatchObject({
-      size: 0,
-      hits: 0,
-      misses: 1,
-      skipped_sampled: 2,
-      skipped_cut: 1,
-      skipped_empty: 0,
-      skipped_other: 0,
+    expect(await servers.statistics()).toMatchObject({
+      cache: {
+        size: 0,
+        hits: 0,
+        misses: 1,
+        skipped_sampled: 2,
+        skipped_cut: 1,
+        skipped_empty: 0,
+        skipped_other: 0,
+      },
     });
   });
 
