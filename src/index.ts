@@ -4,6 +4,7 @@ export {
   type OptimizerCallbackHandlerOptions,
 } from "./callbacks/optimizerCallbackHandler.js";
 export { type CountTokensFields, countTokens } from "./chatModel/countTokens.js";
+export { decisionOf } from "./chatModel/decisionOf.js";
 export { OptimizedChatOllama } from "./chatModel/optimizedChatOllama.js";
 export { OptimizedOllama } from "./chatModel/optimizedOllama.js";
 export type {
