@@ -85,6 +85,11 @@ export class QueuedStore implements OptimizerStore {
     };
     this.#operations = new CommitQueue({
       ...queue,
+      onFailure: (error) => {
+        // Learned a moment after the last call. A call that is itself too late is told of by its request.
+        const isLate = OptimizerError.isInstance(error) && error.code === "STORE_CLOSED";
+        if (!isLate) this.#warnOnce(error);
+      },
       commit: (operations) => this.#inTurn(() => this.#commit(operations)),
       onDropped: ({ kind, operation, sequence }) =>
         this.#tables[kind].settle(sequence, documentId(operation)),
