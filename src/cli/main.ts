@@ -4,16 +4,11 @@ import { readFileSync } from "node:fs";
 import { runCommandLine } from "./commandLine.js";
 import { COMMANDS } from "./commands.js";
 import { interruption } from "./interruption.js";
+import { whenUnread } from "./unread.js";
 
 const { env: environment, stdout: out, stderr: err, stdin: input } = process;
 const signal = interruption(process, (code) => process.exit(code));
-// `... | head` has read enough.
-for (const stream of [out, err]) {
-  stream.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code === "EPIPE") process.exit();
-    throw error;
-  });
-}
+whenUnread([out, err], process.argv[2] === "serve", () => process.exit());
 
 const surroundings = { environment, out, err, signal, input };
 process.exitCode = await runCommandLine(process.argv.slice(2), COMMANDS, version(), surroundings);

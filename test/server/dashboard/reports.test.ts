@@ -85,6 +85,8 @@ describe.skipIf(!program)(`reports on the page${SKIPPED}`, () => {
     const costs = region(page, "Costs").getByRole("row", { name: "All" });
     // 200 x 812 prompt tokens and 200 x 96 of output.
     expect((await costs.getByRole("cell").allTextContents()).slice(-2)).toEqual(["35.44 EUR", "354.40 EUR"]);
+    const spent = region(page, "Costs").locator(".tiles dd");
+    expect((await spent.allTextContents()).slice(0, 3)).toEqual(["35.44 EUR", "16.24 EUR", "19.20 EUR"]);
     expect(watched.errors).toEqual([]);
     expect(watched.foreign).toEqual([]);
   });
@@ -107,7 +109,7 @@ describe.skipIf(!program)(`reports on the page${SKIPPED}`, () => {
       .getByText(/^This server keeps no replies/)
       .waitFor();
     await region(page, "Costs")
-      .getByText(/This server was given no prices\./)
+      .getByText(/This server was given no prices: serve --prices FILE\./)
       .waitFor();
     expect(await region(page, "Costs").getByRole("cell", { name: "–" }).count()).toBeGreaterThan(0);
   });

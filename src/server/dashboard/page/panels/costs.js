@@ -22,6 +22,8 @@ export default {
   mount(body, server) {
     const figures = tiles([
       "Cost",
+      "Of it prompts",
+      "Of it replies",
       "Of it electricity",
       "Energy",
       "Server time",
@@ -45,6 +47,8 @@ export default {
         }
         figures.show([
           money(total.totalCost, currency),
+          money(total.inputCost, currency),
+          money(total.outputCost, currency),
           money(total.electricityCost, currency),
           total.kilowattHours === null ? UNKNOWN : `${Number(total.kilowattHours.toPrecision(3))} kWh`,
           duration(total.computeMs),
@@ -53,7 +57,7 @@ export default {
         ]);
         parts.show(costs);
         return [
-          total.totalCost === null ? "This server was given no prices." : "",
+          total.totalCost === null ? "This server was given no prices: serve --prices FILE." : "",
           total.unpricedCalls > 0 && total.tokenCost !== null
             ? `${plural(total.unpricedCalls, "call")} of models without a price.`
             : "",
