@@ -14,6 +14,7 @@ import { simulated } from "./offline/simulated.js";
 import { storeAppend } from "./offline/storeAppend.js";
 import { fingerprinting, matching } from "./offline/templates.js";
 import { tokenCounting } from "./offline/tokens.js";
+import { server } from "./server/server.js";
 
 const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   deciding,
@@ -25,6 +26,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   overhead,
   callbacks,
   simulation: simulated,
+  server,
 };
 
 const { values: flags, positionals } = parseArgs({

@@ -105,7 +105,7 @@ export function benchTable({ machine, results }) {
       .join(", ");
   const isMet = ({ value, atMost = Infinity, atLeast = -Infinity }) => value <= atMost && value >= atLeast;
   const rows = worstOfEach(figures).map((figure) => [
-    `${figure.name}: ${figure.what}`,
+    `${figure.name}: ${figure.what.trim()}`,
     isMet(figure) ? rounded(figure.value, figure.unit) : `**${rounded(figure.value, figure.unit)}**, missed`,
     bar(figure),
   ]);
