@@ -6,6 +6,7 @@
  */
 export type SkipReason = "sampled" | "cut" | "empty" | "other";
 
+/** Figures since it was made. */
 export interface CacheStatistics {
   /** Entries at present, expired ones that nobody asked for included. */
   readonly size: number;

@@ -41,7 +41,8 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await ollama.close();
-  rmSync(folder, { recursive: true, force: true });
+  // A tokenizer may still be on its way into it.
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 });
 
 async function stored<T>(use: (store: OptimizerStore) => T): Promise<T> {
