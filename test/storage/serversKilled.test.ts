@@ -104,7 +104,8 @@ describe.skipIf(sql === null)(`PostgreSQL, killed under load ${sql === null ? NO
   });
 
   it("loses nothing with postgres.js", { timeout: 120_000 }, async () => {
-    const client = postgres(sql!.url, { max: 4, onnotice: () => {}, backoff: () => 0.1 });
+    // Its own question for types, asked anew with each connection, is an unhandled rejection when that one is cut too (3.4.9).
+    const client = postgres(sql!.url, { max: 4, fetch_types: false, onnotice: () => {}, backoff: () => 0.1 });
     await survivesKills(sql!, () => postgresStore(client, { prefix: "postgresjs_" }));
     // Queries that its connections lost while the server was away never settle in postgres.js.
     await client.end({ timeout: 5 });
