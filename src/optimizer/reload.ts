@@ -13,6 +13,8 @@ const JITTER_MS = 100;
 const JUST_SEEN_MS = 250;
 /** Within this, somebody must have loaded another window and back: that takes what a load takes. */
 const SEEN_MS = 2_000;
+/** A starved machine makes warm calls as slow as this; only a load known to be faster is told below it. */
+const STARVED_MS = 400;
 /** Loads of one window differ by less. */
 const LOAD_SPREAD = 0.75;
 /** The same where a load is least likely. */
@@ -54,5 +56,6 @@ function thresholdMs(warmLoadMs: readonly number[], fastest: number | null): num
   if (warm === null) return Math.max(UNKNOWN_THRESHOLD_MS, (fastest ?? 0) / 2);
   // Between two known groups the geometric mean separates best; the fastest reload leaves no doubt above it.
   const between = fastest !== null && fastest > warm ? Math.sqrt(Math.max(warm, 1) * fastest) : 2 * warm;
-  return Math.max(between, warm + JITTER_MS);
+  const starved = fastest === null ? 0 : Math.min(LOAD_SPREAD * fastest, STARVED_MS);
+  return Math.max(between, warm + JITTER_MS, starved);
 }
