@@ -53,7 +53,7 @@ async function takeLive(lastsMs) {
     const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
     await page.goto(`${origin}/`);
     const calls = callFor(new Ollama({ host: origin }), Date.now() + lastsMs);
-    await sleep(lastsMs - 10_000);
+    await sleep(lastsMs - 30_000);
     for (const theme of ["light", "dark"]) {
       await page.getByLabel("Theme").selectOption(theme);
       await sleep(3_000);

@@ -30,6 +30,8 @@ export const NO_ALERTS: AlertState = { open: new Map(), raisedAt: new Map() };
 
 /** A level that has stayed so long is the usual one. */
 const LASTING_MS = 24 * 3_600_000;
+/** A single call below this many times the usual is told in the report; nobody is called for it. */
+const LEAST_SPIKE_RATIO = 2;
 /** Levels that stay until they are back; the other kinds are over when they are not found any more. */
 const LASTING: ReadonlySet<Anomaly["kind"]> = new Set(["change", "slowLoads", "memoryGrowth"]);
 
@@ -54,6 +56,7 @@ export function alertStep(
   };
 
   for (const anomaly of found) {
+    if (anomaly.kind === "spike" && anomaly.ratio < LEAST_SPIKE_RATIO) continue;
     const known = open.get(anomaly.key);
     if (anomaly.direction === "better") {
       for (const [key, alert] of open) if (isReturn(anomaly, alert.anomaly)) end(key, alert);

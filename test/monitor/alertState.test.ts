@@ -43,6 +43,14 @@ test("a spike is told once, its repeats are counted, and it is over after the qu
   expect(end.alerts).toMatchObject([{ type: "recovered", repeats: 1 }]);
 });
 
+test("nobody is called for one call that took less than twice as long as usual", () => {
+  const slight = step(NO_ALERTS, [anomaly(0, { found: 190, ratio: 1.9 })], 0);
+  const change = anomaly(0, { key: "change", kind: "change", found: 150, ratio: 1.5 });
+  expect(slight.alerts).toEqual([]);
+  expect(step(slight.state, [anomaly(1, { found: 210, ratio: 2.1 })], 1).alerts).toHaveLength(1);
+  expect(step(NO_ALERTS, [change], 0).alerts).toHaveLength(1);
+});
+
 test("a change stays open until the level is back", () => {
   const change = anomaly(0, { key: "change", kind: "change" });
   const back = anomaly(3 * QUIET, { key: "change back", kind: "change", direction: "better" });
