@@ -1,6 +1,7 @@
 /**
- * Tells of anomalies at once and without repeats: by callback, as a stream of events, and to a webhook. Requests are
- * looked at beside the calls that brought them, a few microseconds each.
+ * Tells of anomalies at once and without repeats: by callback, as a stream of events, and to a webhook. A single call is
+ * news from twice the usual on; what is less is in the report. Requests are looked at beside the calls that brought
+ * them, a few microseconds each.
  */
 import { AnomalyDetector } from "../analysis/anomalies.js";
 import type { Anomaly, AnomalyOptions } from "../analysis/types.js";
