@@ -98,6 +98,8 @@ onEachOllama((origin, version) => {
     await store.merge("profiles", profileOf(sure, serverId(origin), version, undefined, Date.now()));
     const [profile] = [...store.list("profiles")];
     expect(chooseBatch(profile!.batches, false)).toBe(found.numBatch);
+    // What was just unloaded is listed for a moment, and would be kept.
+    await nothingLoaded(origin);
     const decision = decisionOf(await smallChat(origin, { store }).invoke("Hello"));
     expect(decision.numBatch).toBe(Math.min(found.numBatch!, decision.numCtx!));
     expect([...store.list("profiles")][0]!.memory.length).toBeGreaterThanOrEqual(profile!.memory.length);
