@@ -160,7 +160,7 @@ export class Accountant {
     line.electricityCost = sum(line.electricityCost, electricityCost);
     line.totalCost = sum(line.totalCost, sum(sum(tokenCost, computeCost), electricityCost));
     const hosted = line.hosted as Record<string, number>;
-    for (const [name, list] of this.hosted) hosted[name]! += inputAt(list, record) + outputAt(list, record);
+    for (const [name, list] of this.hosted) hosted[name]! += priceFor(list, record);
   }
 }
 
@@ -183,14 +183,21 @@ export function priceOf(models: NonNullable<Prices["models"]>, model: string): T
   return Object.hasOwn(models, model) ? models[model] : models[OTHERS];
 }
 
-function inputAt(price: TokenPrice, record: RequestRecord): number {
+type Tokens = Pick<RequestRecord, "promptTokens" | "cachedTokens" | "outputTokens">;
+
+/** What the tokens of a call cost. */
+export function priceFor(price: TokenPrice, tokens: Tokens): number {
+  return inputAt(price, tokens) + outputAt(price, tokens);
+}
+
+function inputAt(price: TokenPrice, record: Tokens): number {
   const cached = Math.min(record.cachedTokens ?? 0, record.promptTokens ?? 0);
   const fresh = (record.promptTokens ?? 0) - cached;
   const { inputPer1k, cachedInputPer1k = inputPer1k } = price;
   return (fresh * inputPer1k + cached * cachedInputPer1k) / 1000;
 }
 
-function outputAt({ outputPer1k }: TokenPrice, { outputTokens }: RequestRecord): number {
+function outputAt({ outputPer1k }: TokenPrice, { outputTokens }: Tokens): number {
   return ((outputTokens ?? 0) * outputPer1k) / 1000;
 }
 

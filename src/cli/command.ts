@@ -38,3 +38,8 @@ export const EXIT = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 export function usageError(message: string, remedy: string, cause?: unknown): OptimizerError {
   return new OptimizerError({ code: "ARGUMENT_INVALID", message, remedy, cause });
 }
+
+/** What an error says, where its remedy stands apart. */
+export function withoutRemedy({ message, remedy }: OptimizerError): string {
+  return message.endsWith(remedy) ? message.slice(0, -remedy.length).trim() : message;
+}

@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { ChatOllama } from "@langchain/ollama";
 import { OptimizedChatOllama } from "../chatModel/optimizedChatOllama.js";
 import { OptimizerError } from "../errors.js";
-import { EXIT, type Surroundings, usageError } from "./command.js";
+import { EXIT, type Surroundings } from "./command.js";
 import { type DemoServer, demoServer, smallestBytes } from "./demoServer.js";
-import { readFlags } from "./flags.js";
+import { readFlags, refuseMore } from "./flags.js";
 import { type MeasuredRun, measuredRun } from "./measuredRun.js";
 import { type PromptSizes, promptSizes } from "./promptSizes.js";
 import { count, megabytes, progress, seconds, table } from "./terminal.js";
@@ -47,9 +47,7 @@ export async function demo(args: readonly string[], surroundings: Surroundings):
     embedded: { type: "boolean" },
     json: { type: "boolean" },
   });
-  if (positionals.length > 0) {
-    throw usageError(`"${positionals.join(" ")}" is too much`, "Name a model by --model.");
-  }
+  refuseMore(positionals, "Name a model by --model.");
   try {
     await compare(values, surroundings);
     return EXIT.ok;

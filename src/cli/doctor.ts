@@ -1,12 +1,12 @@
 /** `doctor`: what a helpful expert would look at on this machine, and what to do about it. */
 import { nodeTransport } from "../backend/transport.js";
 import { OptimizerError } from "../errors.js";
-import { EXIT, type Surroundings, usageError } from "./command.js";
+import { EXIT, type Surroundings } from "./command.js";
 import { examine } from "./doctor/examine.js";
 import type { Finding, Severity } from "./doctor/finding.js";
 import { findLog } from "./doctor/serverLog.js";
 import { storeHealth } from "./doctor/store.js";
-import { readFlags, readNumber } from "./flags.js";
+import { readFlags, readNumber, refuseMore } from "./flags.js";
 import { machineMemory } from "./machineMemory.js";
 import { DEFAULT_ORIGIN, isLocal, ollamaOrigin } from "./ollamaOrigin.js";
 import { status } from "./status.js";
@@ -42,9 +42,7 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
     watch: { type: "string", default: "2" },
     json: { type: "boolean" },
   });
-  if (positionals.length > 0) {
-    throw usageError(`"${positionals.join(" ")}" is too much`, "`doctor --help` shows how it is called.");
-  }
+  refuseMore(positionals, "`doctor --help` shows how it is called.");
   const origin = ollamaOrigin(values.host ?? (environment.OLLAMA_HOST || DEFAULT_ORIGIN));
   const isHere = isLocal(origin);
   const shown = status(err);

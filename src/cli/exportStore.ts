@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { Writable } from "node:stream";
 import type { OptimizerStore } from "../storage/store.js";
 import { exportStore, type TransferProgress } from "../storage/transfer.js";
-import { EXIT, type Surroundings, usageError } from "./command.js";
-import { readFlags } from "./flags.js";
+import { EXIT, type Surroundings } from "./command.js";
+import { readFlags, refuseMore } from "./flags.js";
 import { assertWritable, writeWhole } from "./outputFile.js";
 import { status } from "./status.js";
 import { STORE_FLAGS, STORE_HELP, withStore } from "./storeAt.js";
@@ -39,7 +39,7 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
     json: { type: "boolean" },
   });
   const [file = "-", ...others] = positionals;
-  if (others.length > 0) throw usageError(`"${others.join(" ")}" is too much`, "Name one file.");
+  refuseMore(others, "Name one file.");
   if (file !== "-") assertWritable(file, values.force ?? false);
   const written = await withStore(values, surroundings, async (store) => {
     const { chunks, progress } = exported(store, surroundings);

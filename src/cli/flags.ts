@@ -80,6 +80,16 @@ function joined(args: readonly string[], options: Options): string[] {
   return written;
 }
 
+/**
+ * Refuses words that a command has no use for.
+ *
+ * @throws OptimizerError `ARGUMENT_INVALID`
+ * @example refuseMore([], "Name one file.") // undefined
+ */
+export function refuseMore(words: readonly string[], remedy: string): void {
+  if (words.length > 0) throw usageError(`"${words.join(" ")}" is too much`, remedy);
+}
+
 /** What a number may be. */
 export interface Range {
   readonly least: number;

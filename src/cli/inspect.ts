@@ -2,7 +2,7 @@
 import type { OptimizerStore } from "../storage/store.js";
 import { EXIT, type Surroundings, usageError } from "./command.js";
 import { confirmed } from "./confirm.js";
-import { readFlags, readNumber } from "./flags.js";
+import { readFlags, readNumber, refuseMore } from "./flags.js";
 import { planChange, VERBS, type Verb } from "./inspect/changes.js";
 import { documentOf } from "./inspect/find.js";
 import { carryOut, lastStep, undo } from "./inspect/journal.js";
@@ -84,7 +84,7 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
       await showTemplate(store, names[0]!, options.since, isJson, surroundings);
       return;
     }
-    assertNone(names);
+    refuseMore(names, "Only a template is shown by itself; use --where.");
     const { records, text } = await listing(kind, store, { ...options, place }, surroundings);
     surroundings.out.write(isJson ? `${JSON.stringify(records, null, 2)}\n` : text);
   });
@@ -100,7 +100,7 @@ async function change(
 ): Promise<number> {
   const { out } = surroundings;
   return withStore(values, surroundings, async (store) => {
-    if (verb === "undo") assertNone(words);
+    if (verb === "undo") refuseMore(words, "Only a template is shown by itself; use --where.");
     const plan = verb === "undo" ? null : planChange(store, verb, words);
     const text = plan?.text ?? `undo: ${lastStep(store).text}`;
     const isWanted = values.yes || (await confirmed(text, surroundings));
@@ -120,11 +120,6 @@ function kindOf(word: string): Kind {
     word === "" ? "Nothing was named to inspect" : `"${word}" cannot be inspected`,
     `${meant ? `Did you mean ${meant}? ` : ""}Name one of ${KINDS.join(", ")}, or ${VERBS.join(", ")}, undo.`,
   );
-}
-
-function assertNone(names: readonly string[]): void {
-  if (names.length === 0) return;
-  throw usageError(`"${names.join(" ")}" is too much`, "Only a template is shown by itself; use --where.");
 }
 
 async function showTemplate(

@@ -1,9 +1,10 @@
 /** The price list that costs are reckoned by, from a file. */
 import { readFileSync } from "node:fs";
-import { Accountant, priceOf } from "../analysis/accountant.js";
+import { Accountant, priceFor, priceOf } from "../analysis/accountant.js";
 import type { Prices } from "../analysis/types.js";
 import type { ReplyCacheOptions } from "../cache/index.js";
 import { OptimizerError } from "../errors.js";
+import { withoutRemedy } from "./command.js";
 import { nearest } from "./nearest.js";
 
 const KEYS = ["currency", "timeZone", "models", "computePerHour", "electricity", "hosted"] as const;
@@ -26,8 +27,7 @@ export function readPrices(path: string): Prices {
     new Accountant(prices);
   } catch (cause) {
     if (!OptimizerError.isInstance(cause)) throw cause;
-    const { message, remedy } = cause;
-    throw invalid(path, `cannot be meant: ${message.slice(0, -remedy.length).trim()}`, remedy, cause);
+    throw invalid(path, `cannot be meant: ${withoutRemedy(cause)}`, cause.remedy, cause);
   }
   return prices;
 }
@@ -36,8 +36,8 @@ export function readPrices(path: string): Prices {
 export function costOf({ models = {}, currency = "USD" }: Prices): ReplyCacheOptions["costOf"] {
   if (currency !== "USD") return undefined;
   return ({ model, inputTokens, outputTokens }) => {
-    const { inputPer1k = 0, outputPer1k = 0 } = priceOf(models, model ?? "") ?? {};
-    return (inputTokens * inputPer1k + outputTokens * outputPer1k) / 1000;
+    const price = priceOf(models, model ?? "");
+    return price ? priceFor(price, { promptTokens: inputTokens, cachedTokens: 0, outputTokens }) : 0;
   };
 }
 

@@ -6,7 +6,7 @@ import type { Report } from "../analysis/types.js";
 import { appliedSteps, History } from "../autopilot/history.js";
 import type { RequestRecord } from "../records.js";
 import { EXIT, type Surroundings, usageError } from "./command.js";
-import { readFlags, readNumber } from "./flags.js";
+import { readFlags, readNumber, refuseMore } from "./flags.js";
 import { widestFor } from "./inspect/printed.js";
 import { nearest } from "./nearest.js";
 import { assertWritable, writeWhole } from "./outputFile.js";
@@ -57,9 +57,7 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
     timezone: { type: "string" },
     json: { type: "boolean" },
   });
-  if (positionals.length > 0) {
-    throw usageError(`"${positionals.join(" ")}" is too much`, "`report --help` shows how it is called.");
-  }
+  refuseMore(positionals, "`report --help` shows how it is called.");
   const format = values.json ? "json" : formatOf(values.format, values.out);
   const now = Date.now();
   const days =

@@ -23,6 +23,9 @@ export interface RunningCall {
   readonly promptTokens: number | null;
 }
 
+/** What is known of a call when it comes. */
+export type CallStart = Pick<RunningCall, "model" | "surface" | "path">;
+
 /** A call that ended, however it did. Durations in milliseconds, counts in tokens, null when not known. */
 export interface FinishedCall extends RunningCall {
   /** Of the decision, as in `/optimization/decisions`; null when there was none. */
@@ -131,7 +134,7 @@ export class Activity {
     return () => this.listeners.delete(listener);
   }
 
-  begin(facts: Pick<RunningCall, "model" | "surface" | "path">): TrackedCall {
+  begin(facts: CallStart): TrackedCall {
     const id = randomUUID();
     const began = this.now();
     const undecided = { numCtx: null, action: null, templateId: null, promptTokens: null } as const;

@@ -2,7 +2,7 @@
 import type { Engine } from "../engine/engine.js";
 import type { EngineCall, EngineReply } from "../engine/types.js";
 import type { DecisionRecord, RequestRecord } from "../records.js";
-import { type Activity, type Surface, type TrackedCall, UNTOLD } from "./activity.js";
+import { type Activity, type CallStart, type Surface, type TrackedCall, UNTOLD } from "./activity.js";
 import { cutPrevented } from "./cutPrevented.js";
 import { codeOfFailure, failureOf } from "./failure.js";
 import type { Turns } from "./turns.js";
@@ -24,6 +24,11 @@ export interface CallEngine extends Pick<Engine, SideQuestions> {
   send(call: ServerCall): Promise<EngineReply>;
 }
 
+/** A call as the activity tells it. */
+export function startOf({ body, surface = "ollama", route, path }: ServerCall): CallStart {
+  return { model: body.model, surface, path: route ?? path };
+}
+
 /** The same engine behind a queue, telling the activity about each call. */
 export function callEngine(engine: Engine, turns: Turns, activity: Activity, now: () => number): CallEngine {
   return {
@@ -33,8 +38,8 @@ export function callEngine(engine: Engine, turns: Turns, activity: Activity, now
     learnModel: (where, model) => engine.learnModel(where, model),
     loadedOptions: (where, model) => engine.loadedOptions(where, model),
     lookAgain: (origin) => engine.lookAgain(origin),
-    send: async ({ client = "", surface = "ollama", route, ...call }) => {
-      const tracked = activity.begin({ model: call.body.model, surface, path: route ?? call.path });
+    send: async ({ client = "", surface, route, ...call }) => {
+      const tracked = activity.begin(startOf({ surface, route, ...call }));
       const turn = turns.turn(client, call.signal);
       let queuedMs = 0;
       const admit: EngineCall["admit"] = (asking) => {

@@ -10,6 +10,7 @@ import type { WireLoadedModel } from "../../backend/wire.js";
 import { serverId } from "../../engine/serverId.js";
 import { OptimizerError } from "../../errors.js";
 import type { ProfileRecord } from "../../records.js";
+import { withoutRemedy } from "../command.js";
 import type { Memory } from "../machineMemory.js";
 import { calibrationFindings } from "./calibrated.js";
 import { clientFindings } from "./clients.js";
@@ -93,14 +94,12 @@ async function knownModels(server: ServerAddress, signal: AbortSignal): Promise<
 
 function unreachable({ origin }: ServerAddress, error: unknown): Finding {
   if (OptimizerError.isInstance(error)) {
-    const { code, message, remedy } = error;
-    const text = message.replace(remedy, "").trim();
-    const isSilent = code === "SERVER_UNREACHABLE";
+    const isSilent = error.code === "SERVER_UNREACHABLE";
     return finding(
       "server",
       "error",
-      text,
-      isSilent ? "Start it with `ollama serve`, or say where it runs: --host or OLLAMA_HOST." : remedy,
+      withoutRemedy(error),
+      isSilent ? "Start it with `ollama serve`, or say where it runs: --host or OLLAMA_HOST." : error.remedy,
     );
   }
   return finding(

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { OptimizerError } from "../../errors.js";
 import type { ProfileRecord, RequestRecord } from "../../records.js";
 import type { OptimizerStore } from "../../storage/store.js";
-import type { Surroundings } from "../command.js";
+import { type Surroundings, withoutRemedy } from "../command.js";
 import { storeFolder } from "../openStore.js";
 import { isOnServer, type StorePlace, withStore } from "../storeAt.js";
 import { count, counted, size } from "../terminal.js";
@@ -35,9 +35,7 @@ export async function storeHealth(place: StorePlace, surroundings: Surroundings)
   } catch (error) {
     surroundings.signal.throwIfAborted();
     if (!OptimizerError.isInstance(error)) throw error;
-    const { message, remedy } = error;
-    const text = message.endsWith(remedy) ? message.slice(0, -remedy.length).trim() : message;
-    return { findings: [finding("store", "error", text, remedy)], profiles: [] };
+    return { findings: [finding("store", "error", withoutRemedy(error), error.remedy)], profiles: [] };
   }
 }
 

@@ -4,7 +4,7 @@ import { rungBelow } from "../../optimizer/ladder.js";
 import type { ProfileRecord } from "../../records.js";
 import type { DocumentKind, OptimizerStore } from "../../storage/store.js";
 import { usageError } from "../command.js";
-import { readNumber } from "../flags.js";
+import { readNumber, refuseMore } from "../flags.js";
 import { nearest } from "../nearest.js";
 import { count, counted } from "../terminal.js";
 import { documentOf, profilesOf } from "./find.js";
@@ -121,10 +121,7 @@ export function planChange(store: OptimizerStore, verb: Verb, words: readonly st
     );
   }
   if (others.length > 0 || (verb !== "set" && tokens !== undefined)) {
-    throw usageError(
-      `"${[tokens, ...others].join(" ")}" is too much`,
-      "`inspect --help` shows how it is called.",
-    );
+    refuseMore([tokens!, ...others], "`inspect --help` shows how it is called.");
   }
   return rule(store, name, tokens);
 }

@@ -6,7 +6,7 @@ import { keyRefusal, refusalOf } from "../../cache/storable.js";
 import type { EngineChunk, EngineReply } from "../../engine/types.js";
 import { silentLogger } from "../../logger.js";
 import { type Activity, type TrackedCall, UNTOLD } from "../activity.js";
-import type { CallEngine, ServerCall } from "../callEngine.js";
+import { type CallEngine, type ServerCall, startOf } from "../callEngine.js";
 import { codeOfFailure, failureOf, isAbort } from "../failure.js";
 import { replyKey } from "./replyKey.js";
 import { SharedReply } from "./sharedReply.js";
@@ -95,8 +95,9 @@ export class ReplyCache {
   }
 
   /** What was kept. */
-  #given({ body, surface, route, path }: ServerCall, { value }: CacheHit<WireChunk>): AnsweredReply {
-    this.activity.begin({ model: body.model, surface: surface ?? "ollama", path: route ?? path }).end(HIT);
+  #given(call: ServerCall, { value }: CacheHit<WireChunk>): AnsweredReply {
+    const { body } = call;
+    this.activity.begin(startOf(call)).end(HIT);
     this.#credit(body.model, value);
     const lines = replayed(value, body.model, body.stream !== false, this.entries.now());
     return replyOf(body, linesOf(lines));
@@ -104,8 +105,8 @@ export class ReplyCache {
 
   /** What an equal call under way gets. */
   async #shared(call: ServerCall, flight: Flight, signal: AbortSignal): Promise<AnsweredReply> {
-    const { body, surface = "ollama", route, path } = call;
-    const tracked = this.activity.begin({ model: body.model, surface, path: route ?? path });
+    const { body } = call;
+    const tracked = this.activity.begin(startOf(call));
     const failed = (error: unknown): void => tracked.end(failure(error));
     signal.addEventListener("abort", () => failed(signal.reason), { once: true });
     try {

@@ -1,7 +1,7 @@
 /** The panels that tell how it went over the last days, and the alerts, in a real browser. */
 import { networkInterfaces } from "node:os";
 import { Hono } from "hono";
-import type { Browser, Page } from "playwright-core";
+import type { Browser, Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { EntryCache } from "../../../src/cache/index.js";
 import type { Alert } from "../../../src/monitor/index.js";
@@ -183,18 +183,12 @@ describe.skipIf(!program)(`steps of the auto-optimizer on the page${SKIPPED}`, (
     const { origin } = await servers.listen();
     await using watched = await open(browser, origin);
     const { page } = watched;
-    await page.getByLabel("Token", { exact: true }).fill("right");
-    await page.keyboard.press("Enter");
-    await readReports(page);
+    await readWithToken(page);
 
     const report = region(page, "Report");
     await report.getByText("Keep cached replies for 7200 s instead of 3600 s.").waitFor();
     expect((await cache.statistics()).ttlSeconds).toBe(3_600);
-    await report.getByRole("button", { name: "Take these steps" }).press("Enter");
-    await report
-      .getByRole("status")
-      .getByText(/^1 step taken/)
-      .waitFor();
+    await takeSteps(report);
 
     expect((await cache.statistics()).ttlSeconds).toBe(7_200);
     expect(await report.getByRole("row").filter({ hasText: "7200 s" }).textContent()).toMatch(/not yet$/);
@@ -220,16 +214,10 @@ describe.skipIf(!program)(`steps of the auto-optimizer on the page${SKIPPED}`, (
     try {
       await using watched = await open(browser, listener.origin.replace("0.0.0.0", ADDRESS));
       const { page } = watched;
-      await page.getByLabel("Token", { exact: true }).fill("right");
-      await page.keyboard.press("Enter");
-      await readReports(page);
+      await readWithToken(page);
 
       const report = region(page, "Report");
-      await report.getByRole("button", { name: "Take these steps" }).press("Enter");
-      await report
-        .getByRole("status")
-        .getByText(/^1 step taken/)
-        .waitFor();
+      await takeSteps(report);
       expect((await cache.statistics()).ttlSeconds).toBe(7_200);
     } finally {
       await listener.close(0);
@@ -343,4 +331,18 @@ async function serveAlerts() {
     },
     [Symbol.asyncDispose]: () => listener.close(0),
   };
+}
+
+async function readWithToken(page: Page): Promise<void> {
+  await page.getByLabel("Token", { exact: true }).fill("right");
+  await page.keyboard.press("Enter");
+  await readReports(page);
+}
+
+async function takeSteps(report: Locator): Promise<void> {
+  await report.getByRole("button", { name: "Take these steps" }).press("Enter");
+  await report
+    .getByRole("status")
+    .getByText(/^1 step taken/)
+    .waitFor();
 }

@@ -245,16 +245,21 @@ describe("what is not given again", () => {
   });
 });
 
+/** A reply whose second word waits for the gate. */
+function inTwoPieces(gate: ReturnType<typeof valve>) {
+  return {
+    chunks: (async function* () {
+      yield "one ";
+      await gate.opened;
+      yield "two";
+    })(),
+  };
+}
+
 describe("equal calls at the same time", () => {
   test("make one call of the model and all get its words as they come", async () => {
     const gate = valve();
-    await using servers = await cached(() => ({
-      chunks: (async function* () {
-        yield "one ";
-        await gate.opened;
-        yield "two";
-      })(),
-    }));
+    await using servers = await cached(() => inTwoPieces(gate));
     const replies = await Promise.all(Array.from({ length: 5 }, () => servers.chat()));
     const readers = replies.map(({ body }) => body!.pipeThrough(new TextDecoderStream()).getReader());
     for (const reader of readers) {
@@ -299,13 +304,7 @@ describe("equal calls at the same time", () => {
 
   test("go on when the first client leaves", async () => {
     const gate = valve();
-    await using servers = await cached(() => ({
-      chunks: (async function* () {
-        yield "one ";
-        await gate.opened;
-        yield "two";
-      })(),
-    }));
+    await using servers = await cached(() => inTwoPieces(gate));
     const { origin } = await servers.listen();
     const body = JSON.stringify({ model: "tiny", messages: user("Why?"), options: COLD });
     const leaving = [new AbortController(), new AbortController()];
