@@ -8,11 +8,13 @@
  *                  that spells words in letters makes prompts four times as long as their words
  *   --fixed N      window of "fixed maximum"; default the model's own maximum
  *   batch          `batch()` of six interleaved templates instead
+ *   queue          loads of two clients that ask for two windows, with and without the server, instead
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { batchBench } from "./live/batch.js";
 import { exactCounter } from "./live/exactCounts.js";
+import { queueBench } from "./live/queue.js";
 import { type PreparedCall, runAll } from "./live/run.js";
 import { loaded, post, servers } from "./live/servers.js";
 import { bars, markdown, reloadThresholdMs, summarize } from "./live/summary.js";
@@ -38,6 +40,8 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(sign
 mkdirSync("reports", { recursive: true });
 if (positionals[0] === "batch") {
   await batchBench({ short: flags.short, model: flags.model ?? "random-qwen" });
+} else if (positionals[0] === "queue") {
+  await queueBench(flags.model ?? "random");
 } else {
   await strategies();
 }
