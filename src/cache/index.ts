@@ -8,5 +8,5 @@ export { memoryBackend } from "./memoryBackend.js";
 export type { CacheOptions, TimeToLive } from "./options.js";
 export { type PostgresBackendOptions, postgresBackend } from "./postgresBackend.js";
 export { type RedisBackendOptions, redisBackend } from "./redisBackend.js";
-export type { CallUsage, ReplyCacheOptions } from "./replyCache.js";
-export type { CacheStatistics, SkipReason } from "./statistics.js";
+export type { ReplyCacheOptions } from "./replyCache.js";
+export type { CacheStatistics, CallUsage, SkipReason } from "./statistics.js";

@@ -7,7 +7,7 @@ import { EntryCache } from "./entryCache.js";
 import type { Land } from "./flights.js";
 import { type StoredReplies, storedReplies } from "./generations.js";
 import type { CacheOptions, TimeToLive } from "./options.js";
-import type { CacheStatistics } from "./statistics.js";
+import type { CacheStatistics, CallUsage } from "./statistics.js";
 import { type KeyRefusal, keyFacts, keyRefusal, refusalOf } from "./storable.js";
 import type { StreamingCache } from "./streamingCache.js";
 
@@ -15,13 +15,6 @@ import type { StreamingCache } from "./streamingCache.js";
 const MAX_OPEN = 1_000;
 /** Configurations whose keys are remembered. */
 const MAX_JUDGED = 100;
-
-/** What a call cost, for {@link ReplyCacheOptions.costOf}. */
-export interface CallUsage {
-  readonly model: string | null;
-  readonly inputTokens: number;
-  readonly outputTokens: number;
-}
 
 export interface ReplyCacheOptions extends CacheOptions {
   /** Keeps replies at a temperature above 0 too: then the first one drawn is everybody's. @default false */
@@ -144,13 +137,8 @@ export abstract class ReplyCache extends BaseCache<Generation[]> implements Stre
 
   /** Adds what a hit saved. */
   protected credit({ tookMs, inputTokens, outputTokens }: StoredReplies, llmKey: string): void {
-    const { tally } = this.entryCache;
-    tally.timeSavedMs += tookMs;
-    try {
-      tally.costSaved += this.costOf?.({ model: this.judge(llmKey).model, inputTokens, outputTokens }) ?? 0;
-    } catch (error) {
-      this.logger.warn(`costOf of the cache failed: ${error instanceof Error ? error.name : "unknown"}.`);
-    }
+    const { model } = this.judge(llmKey);
+    this.entryCache.tally.credit(tookMs, { model, inputTokens, outputTokens }, this.costOf, this.logger);
   }
 
   /** Read once for all calls of one configuration: tools make keys of many kilobytes. */

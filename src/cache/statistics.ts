@@ -1,4 +1,5 @@
 /** What a cache has done since it was made. */
+import type { Logger } from "../logger.js";
 
 /**
  * Why a reply was not kept: its temperature is above 0; it, or its prompt, was cut; it is empty; or else it failed,
@@ -36,6 +37,13 @@ export interface CacheStatistics {
   readonly failures: number;
 }
 
+/** The tokens of a call, for `costOf` of a cache of replies. */
+export interface CallUsage {
+  readonly model: string | null;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+}
+
 /** The counters behind {@link CacheStatistics}. */
 export class Tally {
   hits = 0;
@@ -44,6 +52,21 @@ export class Tally {
   costSaved = 0;
   evictions = 0;
   readonly skipped: Record<SkipReason, number> = { sampled: 0, cut: 0, empty: 0, other: 0 };
+
+  /** Adds what a hit saved: the time of its call, and what that call cost. */
+  credit(
+    tookMs: number,
+    usage: CallUsage,
+    costOf: ((usage: CallUsage) => number) | undefined,
+    logger: Logger,
+  ): void {
+    this.timeSavedMs += tookMs;
+    try {
+      this.costSaved += costOf?.(usage) ?? 0;
+    } catch (error) {
+      logger.warn(`costOf of the cache failed: ${error instanceof Error ? error.name : "unknown"}.`);
+    }
+  }
 
   get hitRate(): number {
     const looks = this.hits + this.misses;

@@ -179,15 +179,10 @@ export class ReplyCache {
 
   /** Adds what a hit saved. */
   #credit(model: string, whole: WireChunk): void {
-    const { tally } = this.entries;
     const { total_duration = 0, prompt_eval_count = 0, eval_count = 0 } = whole;
-    tally.timeSavedMs += total_duration / 1e6;
     const { costOf, logger = silentLogger } = this.options;
-    try {
-      tally.costSaved += costOf?.({ model, inputTokens: prompt_eval_count, outputTokens: eval_count }) ?? 0;
-    } catch (error) {
-      logger.warn(`costOf of the cache failed: ${error instanceof Error ? error.name : "unknown"}.`);
-    }
+    const usage = { model, inputTokens: prompt_eval_count, outputTokens: eval_count };
+    this.entries.tally.credit(total_duration / 1e6, usage, costOf, logger);
   }
 }
 
