@@ -27,6 +27,8 @@ import { steadyNow } from "./steadyClock.js";
 import { Templates } from "./templatesOf.js";
 import type { EngineCall, ModelFacts } from "./types.js";
 
+/** Between two looks at a server where another program is about to load. */
+const LOOK_AGAIN_MS = 20;
 /** A first call waits this long for the server's lists and the store and, when its bytes do not fit, for the tokenizer. */
 const FIRST_CALL_WAIT_MS = 1_000;
 
@@ -84,6 +86,7 @@ export class Planner {
     const statisticsIds = index.statisticsIds(head, match);
     const reserve = this.reserveOf(call, model, slotId, statisticsIds, configuration);
     const explicit = explicitOptions(call.body.options ?? {});
+    if (explicit.num_ctx === undefined) started += await this.untilSettled(slotId, call, model, watch);
     this.slots.counting(slotId);
     let facts: CallFacts;
     let decided: Decided;
@@ -110,6 +113,23 @@ export class Planner {
     const basis: PlanBasis = { model, facts, head, match, statisticsIds, slotId };
     const plan = { call, watch, serverId: serverId(call.origin), basis, decided };
     return { ...plan, decision: decisionRecord(plan, performance.now() - started) };
+  }
+
+  /** Looks until no other program is about to load a window of its own. Milliseconds that it took. */
+  private async untilSettled(
+    slotId: string,
+    { origin, signal }: EngineCall,
+    model: InstalledModel,
+    watch: ServerWatch,
+  ): Promise<number> {
+    const began = performance.now();
+    while (this.slots.isContested(slotId) && !signal?.aborted) {
+      // Holds the program, which has nothing else to wait for.
+      await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+      await watch.refresh();
+      this.slots.see(serverId(origin), model, watch);
+    }
+    return performance.now() - began;
   }
 
   /** Waits without holding up others, which wait for calls that are being counted. Milliseconds that it took. */

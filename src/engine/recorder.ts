@@ -97,7 +97,7 @@ export class Recorder {
     const reply = replyOf(final, sentAt, retries, isTwoRequests(plan));
     const after = this.planner.slots.answered(basis.slotId, basis.facts, decided, reply);
     plan.decision = withOutcome(plan.decision, after.outcome);
-    if (after.isForeignReload || after.isStale) plan.watch.markStale();
+    if (after.isStale) plan.watch.markStale();
     const counted = after.isLearnable ? reply.promptTokens : null;
     setTimeout(() => this.whenIdle(plan, counted).catch(() => {}), IDLE_MS).unref();
   }

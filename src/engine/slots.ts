@@ -3,6 +3,7 @@ import type { ContextRefusal } from "../backend/refusal.js";
 import type { WireChunk } from "../backend/wire.js";
 import { type AfterReply, afterReply, type Reply } from "../optimizer/afterReply.js";
 import type { Configuration } from "../optimizer/configuration.js";
+import { isContested } from "../optimizer/contest.js";
 import { type CallFacts, type Decided, decide } from "../optimizer/decide.js";
 import { conflicts, sameOptions } from "../optimizer/explicitOptions.js";
 import { histogramOf, quantile } from "../optimizer/histogram.js";
@@ -126,6 +127,11 @@ export class Slots {
     if (!seen.isForeign && !seen.isEvicted) return;
     const counts = { foreignReloads: Number(seen.isForeign), evictions: Number(seen.isEvicted) };
     void this.store.merge("profiles", { ...profileChange(slot.state, steadyNow(), counts), id } as never);
+  }
+
+  /** Whether another program is about to load a window of its own: what was seen last says little. */
+  isContested(id: string): boolean {
+    return isContested(this.of(id).state, steadyNow());
   }
 
   /** A call's prompt is being counted. */

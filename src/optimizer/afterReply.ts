@@ -2,6 +2,7 @@
 import type { DecisionOutcome, ProfileRecord } from "../records.js";
 import type { CallFacts, Decided } from "./callFacts.js";
 import { withoutDisproved } from "./ceilings.js";
+import { afterContested } from "./contest.js";
 import { isCut, isShifted } from "./cut.js";
 import { type ProfileChange, profileChange } from "./profile.js";
 import { LARGEST_NEEDS, RECENT_NEEDS } from "./recency.js";
@@ -83,6 +84,7 @@ export function afterReply(
     ...(isDefault
       ? { ...slot, options: slot.pending ? slot.options : decided.options }
       : afterLoaded(slot, decided.options, now)),
+    contest: afterContested(slot, decided, reloaded, reply.loadMs, now),
     known,
   };
   const counts: Partial<ProfileRecord["counts"]> = {

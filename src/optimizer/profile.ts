@@ -46,6 +46,7 @@ export function slotFromProfile(identity: SlotIdentity, profile?: PartialProfile
     loaded: null,
     options: profile?.lastOptions ?? {},
     pending: null,
+    contest: null,
     known: knowledgeOf(profile),
   };
 }

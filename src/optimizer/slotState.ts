@@ -23,6 +23,16 @@ export interface PendingReload {
   readonly calls: number;
 }
 
+/** The last replies that waited while another program's window made room for ours. Ended by a warm reply. */
+export interface Contest {
+  /** The window of ours that was loaded, tokens. */
+  readonly numCtx: number;
+  /** Such replies in a row. */
+  readonly times: number;
+  /** When the last one ended, ms since the epoch. */
+  readonly since: number;
+}
+
 /** The part of a profile that a program carries along, with the sums of all programs' counters it needs. */
 export interface SlotKnowledge
   extends Pick<
@@ -61,6 +71,8 @@ export interface SlotState {
   /** Runner options that the loaded runner was started with, as far as known. */
   readonly options: RunnerOptions;
   readonly pending: PendingReload | null;
+  /** null while no other program loads windows of its own. */
+  readonly contest: Contest | null;
   readonly known: SlotKnowledge;
 }
 

@@ -4,7 +4,7 @@ import { afterAll, beforeEach, expect, test } from "vitest";
 import { openJsonStore } from "../../src/storage/json/openJsonStore.js";
 import { buildChildren, ended } from "../storage/childProcess.js";
 import { temporaryFolders } from "../storage/temporaryFolder.js";
-import { nothingLoaded, onEachOllama } from "./ollama.js";
+import { callOfAnother, decisionOf, nothingLoaded, onEachOllama, smallChat, words } from "./ollama.js";
 
 const children = buildChildren();
 const folders = temporaryFolders();
@@ -38,6 +38,23 @@ onEachOllama((origin) => {
       later.map(() => ({ action: "keep", numCtx: grown!.numCtx })),
     );
     expect(later.every(({ loadMs }) => loadMs < 150)).toBe(true);
+  });
+
+  test("another program that repeats its own window is followed at once, though its calls wait for ours", async () => {
+    const model = smallChat(origin);
+    await model.invoke(words(30));
+    let isOver = false;
+    const another = (async () => {
+      while (!isOver) await callOfAnother(origin, "random", 2048);
+    })();
+    const replies = [];
+    for (let call = 0; call < 8; call++) replies.push(await model.invoke(words(30)));
+    isOver = true;
+    await another;
+    // Its first load and, at most, ours once more and its own again.
+    expect(replies.slice(3).map((reply) => decisionOf(reply))).toMatchObject(
+      new Array(5).fill({ action: "keep", numCtx: 2048, outcome: { reloaded: false } }),
+    );
   });
 
   test("two programs at once do not take turns in reloading, and both are in the store", async () => {
