@@ -27,25 +27,20 @@ export class Rings {
   usedAt = 0;
   private readonly tallies: Record<Ring, Tally[]> = { minutes: [], hours: [], days: [] };
 
-  /** The minute under way, while its calls are in no hour and no day yet. */
-  private newest: Tally | null = null;
+  /** The newest minute, which is in no hour yet; and its hour, which is in no day yet. */
+  private minute: Tally | null = null;
+  private hour: Tally | null = null;
 
   constructor(private readonly whose: Whose) {}
 
   add(point: Point, buckets: Buckets): void {
-    const { newest } = this;
-    const minute = Math.floor(point.at / RINGS.minutes.widthMs);
-    if (newest === null || minute > newest.span) {
-      this.roll();
-      this.newest = this.place("minutes", minute);
-    } else if (minute < newest.span) {
-      // It came late: each ring counts it by itself.
-      this.addIn("minutes", point, buckets);
-      this.addIn("hours", point, buckets);
-      this.addIn("days", point, buckets);
+    const span = Math.floor(point.at / RINGS.minutes.widthMs);
+    if (this.minute !== null && span < this.minute.span) {
+      this.addLate(point, buckets);
       return;
     }
-    if (this.newest) this.count(this.newest, point, buckets);
+    if (this.minute === null || span > this.minute.span) this.begin(span);
+    if (this.minute) this.count(this.minute, point, buckets);
   }
 
   /** @param now milliseconds since 1970 */
@@ -64,19 +59,28 @@ export class Rings {
     }));
   }
 
-  /** Adds the newest minute to its hour and its day: once a minute instead of with each call. */
-  private roll(): void {
-    const { newest } = this;
-    this.newest = null;
-    if (newest === null) return;
-    for (const ring of ["hours", "days"] as const) {
-      const at = newest.span * RINGS.minutes.widthMs;
-      const sum = this.place(ring, Math.floor(at / RINGS[ring].widthMs));
-      if (sum === null) continue;
-      const before = sum.bytes;
-      newest.addTo(sum);
-      this.bytes += sum.bytes - before;
-    }
+  /** A new minute: the one before goes into its hour, and that into its day, once instead of with each call. */
+  private begin(minute: number): void {
+    if (this.minute && this.hour) this.join(this.minute, this.hour);
+    this.minute = this.place("minutes", minute);
+    const hour = hourOf(minute);
+    if (this.hour?.span === hour) return;
+    const day = this.hour && this.place("days", dayOf(this.hour.span));
+    if (this.hour && day) this.join(this.hour, day);
+    this.hour = this.place("hours", hour);
+  }
+
+  private join(part: Tally, sum: Tally): void {
+    const before = sum.bytes;
+    part.addTo(sum);
+    this.bytes += sum.bytes - before;
+  }
+
+  /** It came after its minute was over: its hour's place, and its day's, count it by themselves. */
+  private addLate(point: Point, buckets: Buckets): void {
+    this.addIn("minutes", point, buckets);
+    this.addIn("hours", point, buckets);
+    if (Math.floor(point.at / RINGS.hours.widthMs) !== this.hour?.span) this.addIn("days", point, buckets);
   }
 
   private addIn(ring: Ring, point: Point, buckets: Buckets): void {
@@ -103,16 +107,34 @@ export class Rings {
   }
 
   private within(last: Last, now: number): readonly Tally[] {
-    this.roll();
     const ring = ringOf(last);
     const { widthMs, length } = RINGS[ring];
     const count = Math.min(length, (last as Readonly<Record<Ring, number>>)[ring]);
     const newest = Math.floor(now / widthMs);
+    const whole = this.newestOf(ring);
     // A clock that ran ahead and was put right leaves spans behind that have not come yet; the next one may have begun.
-    return this.tallies[ring]
+    return [...this.tallies[ring].filter(({ span }) => span !== whole?.span), ...(whole ? [whole] : [])]
       .filter(({ span }) => span > newest - count && span <= newest + 1)
       .sort((a, b) => a.span - b.span);
   }
+
+  /** The span under way with what is in none of its ring's places yet. */
+  private newestOf(ring: Ring): Tally | null {
+    const { minute, hour } = this;
+    if (ring === "minutes" || minute === null || hour === null) return null;
+    if (ring === "hours") return sumOf(hour.span, [hour, minute]);
+    const span = dayOf(hour.span);
+    return sumOf(span, [...this.tallies.days.filter((day) => day.span === span), hour, minute]);
+  }
+}
+
+const hourOf = (minute: number): number => Math.floor((minute * RINGS.minutes.widthMs) / RINGS.hours.widthMs);
+const dayOf = (hour: number): number => Math.floor((hour * RINGS.hours.widthMs) / RINGS.days.widthMs);
+
+function sumOf(span: number, parts: readonly Tally[]): Tally {
+  const sum = new Tally(span);
+  for (const part of parts) part.addTo(sum);
+  return sum;
 }
 
 function ringOf(last: Last): Ring {

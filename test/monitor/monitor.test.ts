@@ -92,6 +92,35 @@ describe("figures", () => {
       { numRuns: 30 },
     );
   });
+
+  test("count each call once, whenever it came and however often somebody looked meanwhile", () => {
+    const age = fc.oneof(...[2 * MINUTE, 2 * HOUR, 2 * DAY].map((max) => fc.integer({ min: 0, max })));
+    const lasts = [
+      [{ minutes: 60 }, MINUTE, 60],
+      [{ hours: 48 }, HOUR, 48],
+      [{ days: 31 }, DAY, 31],
+    ] as const;
+    fc.assert(
+      fc.property(fc.array(fc.tuple(age, fc.boolean()), { maxLength: 40 }), (arrivals) => {
+        const monitor = monitorAt(NOON);
+        const counted = () =>
+          lasts.map(([last]) => [
+            monitor.figures(last).calls,
+            monitor.spans(last).reduce((sum, { calls }) => sum + calls, 0),
+          ]);
+        for (const [ago, looks] of arrivals) {
+          monitor.record(call(NOON - ago));
+          if (looks) counted();
+        }
+        const expected = lasts.map(([, width, length]) => {
+          const oldest = Math.floor(NOON / width) - length;
+          return arrivals.filter(([ago]) => Math.floor((NOON - ago) / width) > oldest).length;
+        });
+        expect(counted()).toEqual(expected.map((count) => [count, count]));
+      }),
+      { numRuns: 200 },
+    );
+  });
 });
 
 describe("memory", () => {
