@@ -55,7 +55,8 @@ export class Engine {
     call.signal?.throwIfAborted();
     const startedAt = steadyNow();
     const plan = await this.plan(call);
-    call.signal?.throwIfAborted();
+    // A decided one has its reload on its way, which only its end takes back.
+    if (!plan.basis) call.signal?.throwIfAborted();
     const observer = new ReplyObserver(steadyNow);
     const end = this.recorder.begin(plan, observer, startedAt);
     endOnAbort(call.signal, end);

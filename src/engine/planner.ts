@@ -106,6 +106,8 @@ export class Planner {
         wouldReload: () => this.slots.wouldReload(slotId, facts, configuration),
       });
       if (turn) started += await this.whileUncounted(slotId, turn);
+      // Decided, it would be a reload on its way, which the next call would take for real.
+      call.signal?.throwIfAborted();
       decided = this.permitted(call, model, this.slots.decide(slotId, facts, configuration));
     } finally {
       this.slots.counted(slotId);
@@ -242,6 +244,8 @@ export class Planner {
     if (plan.decided.action !== "keep" || plan.decided.joinsReload) {
       await new Promise((resolve) => setImmediate(resolve));
       await Promise.race([this.slots.settled(basis.slotId), delay(FIRST_CALL_WAIT_MS)]);
+      // It has ended, and must not join a reload any more.
+      plan.call.signal?.throwIfAborted();
     }
     const sent = this.slots.atSending(basis.slotId, basis.facts, plan.decided);
     if (sent === plan.decided) return;
