@@ -79,8 +79,9 @@ export class GroupWatch {
       method === "robust" ? new LevelWatch(window, minimum) : new ThreeSigma(window, minimum);
     this.place = JSON.stringify([group.serverId, group.model, group.templateId]);
     this.name = groupName(group);
-    this.responses = new Series("responseMs", watch(), window);
-    this.perToken = new Series("msPerToken", watch(), window);
+    const kept = Math.max(window, minimum);
+    this.responses = new Series("responseMs", watch(), kept);
+    this.perToken = new Series("msPerToken", watch(), kept);
   }
 
   /** Whether this group has been seen often enough to be judged. */
@@ -168,11 +169,13 @@ export class GroupWatch {
   }
 
   private change(series: Series, { run, side, score }: LevelChange): Anomaly {
-    const { window } = this.settings;
+    const { window, minimum } = this.settings;
     const last = series.records.at(-1)!;
-    const first = series.records.at(-run)!;
-    const expected = median(series.values.slice(-run - window, -run));
-    const found = median(series.values.slice(-run));
+    // A slow drift may have begun before what is kept: enough of it stays to tell what was usual.
+    const after = Math.max(1, Math.min(run, series.records.length - minimum));
+    const first = series.records.at(-after)!;
+    const expected = median(series.values.slice(-after - window, -after));
+    const found = median(series.values.slice(-after));
     const { records } = this.responses;
     const began = Math.max(0, records.indexOf(first));
     const before = profileOf(records.slice(Math.max(0, began - window), began));

@@ -78,6 +78,14 @@ describe("a slow call is told with its cause", () => {
     expect(slow({ totalMs: 60_000, error: "TIMEOUT" })).toEqual([]);
   });
 
+  test("also among more first calls than the baseline holds", () => {
+    const slowFirst = steadyThen(300, []).map((each, index) =>
+      index === 2 ? { ...each, totalMs: 8000 } : each,
+    );
+    const [anomaly] = found(slowFirst, { window: 32, minimum: 200 });
+    expect(anomaly).toMatchObject({ kind: "spike", requestId: "c2" });
+  });
+
   test("also among the first calls, once there are enough of them", () => {
     const calls = steadyThen(60, []);
     const early = calls.map((call, index) => (index === 7 ? { ...call, totalMs: 9000 } : call));
@@ -124,6 +132,16 @@ describe("a change of level", () => {
     const delay = calls.findIndex(({ id }) => id === changes[0]!.requestId) - 199;
     expect(delay).toBeGreaterThan(0);
     expect(delay).toBeLessThanOrEqual(30);
+  });
+
+  test("that crept in over more calls than are kept is told all the same, against calls before it", () => {
+    const ratios = [1, 2, 3, 4].flatMap((seed) => {
+      const factor = (index: number) => Math.exp(0.004 * index);
+      const drifting = traffic({ seed, calls: 1_000, sigma: 0.6, factor });
+      return found(drifting, { window: 32, minimum: 20 }).map(({ ratio }) => ratio);
+    });
+    expect(ratios.length).toBeGreaterThan(0);
+    for (const ratio of ratios) expect(ratio).toBeGreaterThan(0);
   });
 
   test("of one template is not another's", () => {
