@@ -66,6 +66,11 @@ export function isPreload(path: OllamaPath, request: WireRequest): boolean {
   return (request.prompt ?? "") === "" && !request.images?.length;
 }
 
+/** The prompt as the model would read it is all that is wanted (`_debug_render_only` of both Ollama generations). */
+export function isRendering(request: WireRequest): boolean {
+  return (request as unknown as Fields)._debug_render_only === true;
+}
+
 /** Without the window and the batch that its client set. */
 export function withoutWindow<R extends WireRequest>(request: R): R {
   if (!request.options) return request;

@@ -5,8 +5,16 @@ import type { EngineChunk, EngineReply } from "../engine/types.js";
 import { UNTOLD } from "./activity.js";
 import { answer } from "./answer.js";
 import { sendDecided } from "./decidedCall.js";
+import { exchangeOf } from "./exchange.js";
 import { codeOfFailure, failureOf, isAbort } from "./failure.js";
-import { generatingCall, isPreload, type OllamaPath, requestOf, withoutWindow } from "./ollamaCall.js";
+import {
+  generatingCall,
+  isPreload,
+  isRendering,
+  type OllamaPath,
+  requestOf,
+  withoutWindow,
+} from "./ollamaCall.js";
 import type { ServerContext } from "./options.js";
 import { bodyToSendOn, passThrough } from "./passThrough.js";
 import { readJsonBody } from "./requestBody.js";
@@ -67,7 +75,8 @@ async function generating(context: ServerContext, path: OllamaPath, request: Req
   const call = asked && generatingCall(asked);
   if (!call) return passThrough(context, request, bytes);
   const body = context.override ? withoutWindow(call) : call;
-  return isPreload(path, body) ? sideCall(context, request, body) : decided(context, path, request, body);
+  const answersNothing = isPreload(path, body) || isRendering(body);
+  return answersNothing ? sideCall(context, request, body) : decided(context, path, request, body);
 }
 
 async function embedding(context: ServerContext, request: Request): Promise<Response> {
@@ -91,7 +100,9 @@ async function sideCall(context: ServerContext, request: Request, body: WireRequ
     const sent = loaded ? { ...body, options: { ...loaded, ...body.options } } : body;
     const reply = await passThrough(context, request, JSON.stringify(sent));
     if (!loaded || body.keep_alive !== undefined || body.options) engine.lookAgain(origin);
-    tracked.end({ ...UNTOLD, status: reply.status, errorCode: reply.status < 400 ? null : "SERVER_ERROR" });
+    // Behind a socket the reply went there, and what is returned only says so.
+    const status = exchangeOf(request)?.outgoing.statusCode ?? reply.status;
+    tracked.end({ ...UNTOLD, status, errorCode: status < 400 ? null : "SERVER_ERROR" });
     return reply;
   } catch (error) {
     tracked.end({ ...UNTOLD, status: failureOf(error).status, errorCode: codeOfFailure(error) });

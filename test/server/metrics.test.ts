@@ -75,6 +75,29 @@ describe("/metrics", () => {
     expect(await servers.metric("calls_running")).toBe(0);
   });
 
+  test("a preload or an embedding that fails counts as failed, on both surfaces and behind a socket", async () => {
+    await using servers = await pair();
+    const { origin } = await servers.listen();
+    const post = async (path: string, body: object) => {
+      const reply = await fetch(origin + path, { method: "POST", body: JSON.stringify(body) });
+      await reply.text();
+      return reply.status;
+    };
+    for (const model of ["absent", "vectors"]) {
+      const status = model === "absent" ? 404 : 200;
+      expect(await post("/api/embed", { model, input: "a" })).toBe(status);
+      expect(await post("/v1/embeddings", { model, input: "a" })).toBe(status);
+    }
+    expect(await post("/api/generate", { model: "absent" })).toBe(404);
+    const calls = (labels: Record<string, string>) => servers.metric("calls_total", labels);
+    expect(await calls({ surface: "ollama", status: "404" })).toBe(2);
+    expect(await calls({ surface: "ollama", status: "200" })).toBe(1);
+    expect(await calls({ surface: "openai", status: "404" })).toBe(1);
+    expect(await calls({ surface: "openai", status: "200" })).toBe(1);
+    expect(await servers.metric("errors_total")).toBe(3);
+    expect((await servers.snapshot()).recent.map(({ path }) => path)).toContain("/v1/embeddings");
+  });
+
   test("names that clients invent do not pile up", async () => {
     await using servers = await pair();
     for (let index = 0; index < 70; index++) {

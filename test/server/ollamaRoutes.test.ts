@@ -95,6 +95,21 @@ describe("a decided call", () => {
     }
   });
 
+  test("who asks for the prompt alone, as the model would read it, gets it and reloads nothing", async () => {
+    await using servers = await pair();
+    const loading = { model: "tiny", messages: user("hello"), options: { num_ctx: 8_192 } };
+    await (await servers.post("/api/chat", loading)).text();
+    const loads = servers.ollama.loads.length;
+    for (const stream of [true, false]) {
+      const call = { model: "tiny", messages: user("hello"), stream, _debug_render_only: true };
+      const reply = await servers.post("/api/chat", call);
+      const text = await reply.text();
+      expect([reply.status, text]).toEqual([200, expect.stringContaining("rendered_template")]);
+      expect(text).not.toContain("error");
+    }
+    expect(servers.ollama.loads).toHaveLength(loads);
+  });
+
   test("options are read as Ollama reads them: null is left out, a fraction is cut off", async () => {
     await using servers = await pair();
     const ask = async (options: object) => {
