@@ -3,6 +3,7 @@ import type { CallbackManagerForLLMRun } from "@langchain/core/callbacks/manager
 import { getEnvironmentVariable } from "@langchain/core/utils/env";
 import { fetchTransport, type Transport } from "../backend/transport.js";
 import type { WireRequest } from "../backend/wire.js";
+import { unlessAborted } from "../cache/flights.js";
 import type { Engine } from "../engine/engine.js";
 import type { EngineCall, EngineReply } from "../engine/types.js";
 import { estimateTokens } from "../tokens/index.js";
@@ -20,6 +21,9 @@ interface ClientConfig {
   readonly host: string;
   readonly headers?: Headers | Record<string, string>;
 }
+
+/** As long as an engine's first call waits for the same. */
+const LEARN_MS = 1_000;
 
 type Address = Pick<EngineCall, "origin" | "headers" | "transport">;
 
@@ -102,6 +106,14 @@ export class CallSender {
 
   async learn(model: string): Promise<void> {
     await this.engine.learnModel(this.address, model);
+  }
+
+  /** Cache keys hold the digest; a server that is away or slow does not keep a cache from answering by the name alone. */
+  async learnDigest(model: string, signal: AbortSignal | undefined): Promise<void> {
+    if (this.facts(model)) return;
+    const late = AbortSignal.timeout(LEARN_MS);
+    // An abort is the call's own to report.
+    await unlessAborted(this.learn(model), signal ? AbortSignal.any([signal, late]) : late).catch(() => {});
   }
 }
 

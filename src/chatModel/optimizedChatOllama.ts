@@ -19,7 +19,6 @@ import type { StreamEvent } from "@langchain/core/tracers/log_stream";
 import type { IterableReadableStream } from "@langchain/core/utils/stream";
 import { ChatOllama } from "@langchain/ollama";
 import type { WireChunk, WireMessage, WireRequest } from "../backend/wire.js";
-import { unlessAborted } from "../cache/flights.js";
 import { isStreamingCache } from "../cache/streamingCache.js";
 import type { EngineReply } from "../engine/types.js";
 import { WindowOverflow } from "../errors.js";
@@ -255,6 +254,8 @@ export class OptimizedChatOllama extends TypedChatOllama {
     if (!order) return super.batch(inputs, options, batchOptions);
     const configs = this._getOptionsList(options, inputs.length);
     const most = configs[0]?.maxConcurrency ?? batchOptions.maxConcurrency ?? Number.POSITIVE_INFINITY;
+    // LangChain refuses such a limit.
+    if (!(most >= 1)) return super.batch(inputs, options, batchOptions);
     return inOrder(
       order,
       async (index) => {
@@ -282,18 +283,21 @@ export class OptimizedChatOllama extends TypedChatOllama {
     );
     const without = stripped.map((list) => list.messages);
     if (!this.cache) return super.generate(without, given, callbacks);
-    await this.learnDigest(given?.signal);
-    const marked = {
-      ...given,
+    // One key is for all lists of a call, so each goes by itself.
+    if (without.length > 1) return this.generateEach(without, given, callbacks);
+    // Once: each reading of a timeout starts a new one.
+    const [{ signal, metadata }, read] = this._separateRunnableConfigFromCallOptionsCompat(given);
+    await this.sender.learnDigest(this.model, signal);
+    const marks = {
       [UNSEEN]: unseenHash(without.flat()),
       [UNDECIDED]: stripped.some(({ command }) => !this.sender.isOptimized(given ?? {}, command)),
       [LOOKED_UP]: true,
-    } as typeof given;
+    };
+    const marked = { ...given, ...marks, signal, metadata, timeout: undefined } as typeof given;
     if (!isStreamingCache(this.cache) || without.length !== 1) {
       return super.generate(without, marked, callbacks);
     }
-    const [{ signal }, keyed] = this._separateRunnableConfigFromCallOptionsCompat(marked);
-    const llmKey = this._getSerializedCacheKeyParametersForCall(keyed);
+    const llmKey = this._getSerializedCacheKeyParametersForCall({ ...read, ...marks });
     const prompt = getBufferString(without[0]!);
     const land = await this.cache.enter(prompt, llmKey, signal).catch((error: unknown) => {
       throw asLangChainError(error, signal, () => undefined);
@@ -303,6 +307,19 @@ export class OptimizedChatOllama extends TypedChatOllama {
     } finally {
       land(signal?.aborted);
     }
+  }
+
+  private async generateEach(
+    messages: BaseMessage[][],
+    options: Partial<OptimizedChatOllamaCallOptions> | undefined,
+    callbacks: Callbacks | undefined,
+  ): Promise<LLMResult> {
+    const results = await Promise.all(
+      messages.map((list, index) =>
+        this.generate([list], index > 0 ? { ...options, runId: undefined } : options, callbacks),
+      ),
+    );
+    return { generations: results.flatMap(({ generations }) => generations), llmOutput: {} };
   }
 
   override _identifyingParams(): Record<string, unknown> {
@@ -389,7 +406,7 @@ export class OptimizedChatOllama extends TypedChatOllama {
     const { cache } = this;
     const { options, given } = call;
     if (!isStreamingCache(cache) || LOOKED_UP in options) return send();
-    await this.learnDigest(options.signal);
+    await this.sender.learnDigest(this.model, options.signal);
     const keyed = {
       ...options,
       [UNSEEN]: unseenHash(given),
@@ -413,13 +430,6 @@ export class OptimizedChatOllama extends TypedChatOllama {
       chunks.push(message as AIMessageChunk);
     }
     return joined(chunks);
-  }
-
-  /** Cache keys hold it; a server that is away does not keep a cache from answering by the name alone. */
-  private async learnDigest(signal: AbortSignal | undefined): Promise<void> {
-    if (this.sender.facts(this.model)) return;
-    // An abort is the call's own to report.
-    await unlessAborted(this.sender.learn(this.model), signal).catch(() => {});
   }
 
   private async send(

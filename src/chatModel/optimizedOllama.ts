@@ -170,11 +170,13 @@ export class OptimizedOllama extends TypedOllama {
       if (command) commands.set(text, command);
       return text;
     });
-    if (this.cache && !this.sender.facts(this.model)) await this.sender.learn(this.model).catch(() => {});
+    // Once: each reading of a timeout starts a new one.
+    const [{ signal, metadata }] = this._separateRunnableConfigFromCallOptionsCompat(given);
+    if (this.cache) await this.sender.learnDigest(this.model, signal);
     const isUndecided = texts.some((text) => !this.sender.isOptimized(given ?? {}, commands.get(text)));
-    const known =
-      commands.size > 0 || isUndecided ? { ...given, [COMMANDS]: commands, [UNDECIDED]: isUndecided } : given;
-    return super.generate(texts, known, callbacks);
+    const marks =
+      commands.size > 0 || isUndecided ? { [COMMANDS]: commands, [UNDECIDED]: isUndecided } : undefined;
+    return super.generate(texts, { ...given, ...marks, signal, metadata, timeout: undefined }, callbacks);
   }
 
   override _identifyingParams(): Record<string, unknown> {

@@ -1,3 +1,6 @@
+import { randomUUID } from "node:crypto";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import {
   AIMessage,
   type AIMessageChunk,
@@ -14,6 +17,8 @@ import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { ExactCache, type ReplyCacheOptions, type SkipReason } from "../../src/cache/index.js";
 import { memoryBackend } from "../../src/cache/memoryBackend.js";
+import { OptimizedChatOllama } from "../../src/chatModel/optimizedChatOllama.js";
+import { OptimizedOllama } from "../../src/chatModel/optimizedOllama.js";
 import type { OptimizedChatOllamaInput } from "../../src/chatModel/options.js";
 import type { Script } from "../../src/testing/index.js";
 import { ENTRY_PATHS } from "../chatModel/entryPaths.js";
@@ -403,6 +408,54 @@ describe("equal calls at the same time", () => {
     ]);
     expect(results.filter(({ status }) => status === "fulfilled").length).toBeGreaterThanOrEqual(2);
     expect(mark(await c.model().invoke("a"))).toBeDefined();
+  });
+});
+
+test("several prompts of one call get each its own reply again", async () => {
+  await using c = await cached(({ messages }) => `of ${JSON.stringify(messages[0]!.images)}`);
+  const picture = (data: string) =>
+    new HumanMessage({ content: [{ type: "image", mimeType: "image/png", data }] });
+  const prompts = () => [[picture("QUFB")], [picture("QkJC")]];
+  const texts = async () =>
+    (await c.model().generate(prompts(), { runId: randomUUID() })).generations.map(([first]) => first!.text);
+  const first = await texts();
+  expect(new Set(first).size).toBe(2);
+  expect(await texts()).toEqual(first);
+  expect(c.calls()).toBe(2);
+});
+
+describe("a server that accepts calls and never answers", () => {
+  const silent = async () => {
+    const server = createServer(() => {});
+    await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+    return {
+      baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      [Symbol.dispose]: () => server.close().closeAllConnections(),
+    };
+  };
+  const fields = { model: "tiny", temperature: 0, store: false as const };
+
+  test.each([
+    ["chat", (baseUrl: string) => new OptimizedChatOllama({ ...fields, baseUrl, cache: new ExactCache() })],
+    ["text", (baseUrl: string) => new OptimizedOllama({ ...fields, baseUrl, cache: new ExactCache() })],
+  ])("does not outlast a timeout or an abort of a %s model", async (_, modelAt) => {
+    using server = await silent();
+    for (const options of [{ timeout: 50 }, { signal: AbortSignal.timeout(50) }]) {
+      await expect(modelAt(server.baseUrl).invoke("a", options)).rejects.toMatchObject({
+        name: "TimeoutError",
+      });
+    }
+  });
+
+  test("waiting for an equal call is within the timeout too", async () => {
+    await using c = await cached({ content: "a", delayMs: 60_000 });
+    const first = c.model().invoke("a", { timeout: 700 });
+    first.catch(() => {});
+    await until(() => c.calls() === 1);
+    const began = performance.now();
+    // The first one ends within this one's time, and the rest of it is all that is left.
+    await expect(c.model().invoke("a", { timeout: 900 })).rejects.toMatchObject({ name: "TimeoutError" });
+    expect(performance.now() - began).toBeLessThan(1_300);
   });
 });
 

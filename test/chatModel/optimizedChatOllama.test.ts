@@ -390,6 +390,15 @@ describe("callbacks", () => {
 });
 
 describe("batch", () => {
+  test.each([0, -1, Number.NaN])(
+    "a limit of %d calls at once is refused, as LangChain does",
+    async (most) => {
+      await using b = await bench();
+      const inputs = ["cook ", "judge ", "cook ", "judge "].map((word) => word.repeat(60));
+      await expect(b.model().batch(inputs, { maxConcurrency: most })).rejects.toThrow(/concurrency/);
+    },
+  );
+
   const task = (name: string) => `${`You work on task ${name}. `.repeat(30)}Now do part `;
 
   test("sends calls that begin alike next to each other; results keep the caller's order", async () => {
