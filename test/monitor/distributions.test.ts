@@ -46,6 +46,17 @@ test("added together they are the distributions of all values", () => {
   );
 });
 
+test("a look at few values leaves them as small as they are", () => {
+  const few = of([
+    [0, 100],
+    [1, 20],
+  ]);
+  const { bytes } = few;
+  few.histogram(0);
+
+  expect(few.bytes).toBe(bytes);
+});
+
 test("a few values take a tenth of what sketches take", () => {
   const few = of([
     [0, 100],
