@@ -41,10 +41,20 @@ export function followRequests(
     listener(request);
     return true;
   };
-  const forget = onAppend(store, hear);
+  /** Own requests while the log is read, whose ids would be forgotten before it comes to them; null otherwise. */
+  let meanwhile: Set<string> | null = null;
+  const forget = onAppend(store, (request) => {
+    if (hear(request)) meanwhile?.add(request.id);
+  });
 
   const catchUp = async (since: string): Promise<void> => {
-    for await (const request of store.requests({ since })) hear(request);
+    const own = new Set<string>();
+    meanwhile = own;
+    try {
+      for await (const request of store.requests({ since })) if (!own.has(request.id)) hear(request);
+    } finally {
+      meanwhile = null;
+    }
   };
   // Not asked for by time: a log of files would be read to its beginning for it.
   const look = async (): Promise<void> => {

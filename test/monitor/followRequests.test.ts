@@ -50,6 +50,24 @@ test("calls of two processes that alternate are all heard, each once", async () 
   stop();
 });
 
+test("a call that ends while a long log is read is heard once", async () => {
+  const store = folders.open(await folders.make());
+  const stored = Array.from({ length: 8_000 }, (_, index) => `stored ${index}`);
+  for (const id of stored) void store.append(call(Date.now() - 60_000, { id }));
+  await store.flush();
+  const heard: string[] = [];
+  const startedAt = new Date().toISOString();
+  const { caughtUp, stop } = followRequests(store, ({ id }) => heard.push(id), {
+    startedAt,
+    since: "2020-01-01T00:00:00Z",
+  });
+  await store.append(call(Date.now(), { id: "own" }));
+  await caughtUp;
+
+  expect(heard.toSorted()).toEqual(["own", ...stored].toSorted());
+  stop();
+});
+
 test("a store that cannot be read is followed all the same", async () => {
   const store = memoryStore();
   const heard: RequestRecord[] = [];
