@@ -71,7 +71,8 @@ async function readLines(bytes: Buffer, isDamaged: boolean): Promise<SnapshotFil
     const key = /^"(?:[^"\\]|\\.)*":/.exec(line)?.[0];
     if (key === undefined) continue;
     const text = line.slice(key.length);
-    if (!isDamaged || isDocumentText(text)) documents.push([JSON.parse(key.slice(0, -1)) as string, text]);
+    const id = parseJson(key.slice(0, -1));
+    if (typeof id === "string" && (!isDamaged || isDocumentText(text, id))) documents.push([id, text]);
     if (pace.isDue()) await pace.rest();
   }
   return { ...head, documents };
@@ -113,8 +114,9 @@ function isHead(value: unknown): value is Omit<SnapshotFile, "documents"> {
   );
 }
 
-function isDocumentText(text: string): boolean {
-  return isDocument(parseJson(text));
+function isDocumentText(text: string, id: string): boolean {
+  const value = parseJson(text);
+  return isDocument(value) && value.id === id;
 }
 
 /** Whether a value read from a file has what every stored document has. */

@@ -37,10 +37,10 @@ async function findFile(folder: string, part: string): Promise<string> {
 }
 
 /** Flips one bit of the byte at a text's first place. */
-async function flipAt(path: string, text: string): Promise<void> {
+async function flipAt(path: string, text: string, bit = 0): Promise<void> {
   const bytes = await readFile(path);
   const at = bytes.indexOf(text);
-  bytes[at] = (bytes[at] ?? 0) ^ 1;
+  bytes[at] = (bytes[at] ?? 0) ^ (1 << bit);
   await writeFile(path, bytes);
 }
 
@@ -87,6 +87,18 @@ describe("a damaged store", () => {
     const store = folders.open(folder);
     await store.ready();
     expect([...store.list("settings")].map(({ id }) => id)).toEqual(IDS.filter((id) => id !== "a2"));
+  });
+
+  it.each([
+    ["another's name", 0],
+    ["no name", 5],
+  ])("loses one setting when its name became %s", async (_, bit) => {
+    const folder = await filled(true);
+    await flipAt(join(folder, "v1", "settings.json"), '3":{"id":"a3"', bit);
+    const store = folders.open(folder);
+    await store.ready();
+    expect([...store.list("settings")].map(({ id }) => id)).toEqual(IDS.filter((id) => id !== "a3"));
+    expect(store.get("settings", "a2")?.value).toBe("a2");
   });
 
   it("makes its templates again from a whole change log", async () => {
