@@ -6,6 +6,7 @@ import type { Backend, Memory, QueuedOperation, QueuedRequest } from "./backend.
 import { CommitQueue } from "./commitQueue.js";
 import { DocumentTable } from "./documentTable.js";
 import { type DocumentOperation, documentId, type StampedChange } from "./merge.js";
+import { queryInUtc } from "./requestQuery.js";
 import { type RequestTextOptions, storableRequest } from "./requestText.js";
 import { assertStorableChange, assertStorableRequest } from "./storable.js";
 import type {
@@ -135,6 +136,11 @@ export class QueuedStore implements OptimizerStore {
   }
 
   remove(kind: DocumentKind, id: string): Promise<void> {
+    try {
+      assertStorableChange(kind, { id });
+    } catch (error) {
+      return this.#refuse(error);
+    }
     return this.#queue(kind, { type: "remove", id }, id.length);
   }
 
@@ -165,7 +171,7 @@ export class QueuedStore implements OptimizerStore {
   }
 
   requests(query: RequestQuery = {}): AsyncIterable<RequestRecord> {
-    return this.#backend.requests(query);
+    return this.#backend.requests(queryInUtc(query));
   }
 
   subscribe(listener: (event: StoreEvent) => void): () => void {

@@ -1,11 +1,35 @@
+import { OptimizerError } from "../errors.js";
 import type { RequestRecord } from "../records.js";
 import type { RequestQuery } from "./store.js";
 
-/** Whether a query (apart from its limit and order) asks for this request. */
+/**
+ * The query with its times in UTC to the millisecond: PostgreSQL takes one without a zone for its own.
+ *
+ * @throws OptimizerError `OPTION_INVALID`
+ */
+export function queryInUtc(query: RequestQuery): RequestQuery {
+  const times = (["since", "until"] as const).flatMap((name) => {
+    const text = query[name];
+    return text === undefined ? [] : [[name, inUtc(name, text)] as const];
+  });
+  return { ...query, ...Object.fromEntries(times) };
+}
+
+function inUtc(name: string, text: string): string {
+  const time = Date.parse(text);
+  if (!Number.isNaN(time)) return new Date(time).toISOString();
+  throw new OptimizerError({
+    code: "OPTION_INVALID",
+    message: `${name} is ${JSON.stringify(text)}`,
+    remedy: 'Give a time like "2026-01-31T12:00:00.000Z", or leave it out.',
+  });
+}
+
+/** Whether a query (apart from its limit and order) asks for this request. Texts of one moment differ. */
 export function matchesQuery(request: RequestRecord, query: RequestQuery): boolean {
   return (
-    (query.since === undefined || request.at >= query.since) &&
-    (query.until === undefined || request.at < query.until) &&
+    (query.since === undefined || startOf(request) >= Date.parse(query.since)) &&
+    (query.until === undefined || startOf(request) < Date.parse(query.until)) &&
     (query.model === undefined || request.model === query.model) &&
     (query.templateId === undefined || request.templateId === query.templateId)
   );

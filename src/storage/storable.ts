@@ -14,14 +14,14 @@ function isStorableText(text: string): boolean {
   return !text.includes("\0") && !/\p{Surrogate}/u.test(text);
 }
 
-/** ISO 8601 with a year of four digits: texts of other years do not sort by time. */
+/** Texts of other years do not sort by time, and PostgreSQL has no year 0. */
+const YEAR = /^(?!0000)\d{4}-/;
+
+/** ISO 8601 with a year of four digits, as it is written and in UTC. */
 function isTime(value: unknown): boolean {
-  return (
-    typeof value === "string" &&
-    /^\d{4}-/.test(value) &&
-    isStorableText(value) &&
-    !Number.isNaN(Date.parse(value))
-  );
+  if (typeof value !== "string" || !YEAR.test(value) || !isStorableText(value)) return false;
+  const at = Date.parse(value);
+  return !Number.isNaN(at) && YEAR.test(new Date(at).toISOString());
 }
 
 /** @throws {@link OptimizerError} `STORE_CHANGE_INVALID` */

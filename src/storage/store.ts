@@ -102,7 +102,11 @@ export interface OptimizerStore {
   remove(kind: DocumentKind, id: string): Promise<void>;
   /** Appends to the request log; same promise as {@link merge}. A request with a known id is appended once. */
   append(request: RequestRecord): Promise<void>;
-  /** Reads the request log without loading it whole. */
+  /**
+   * Reads the request log without loading it whole.
+   *
+   * @throws OptimizerError `OPTION_INVALID` for a time that is none
+   */
   requests(query?: RequestQuery): AsyncIterable<RequestRecord>;
   /** Changes by others. Returns the function that ends it. */
   subscribe(listener: (event: StoreEvent) => void): () => void;

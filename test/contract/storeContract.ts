@@ -158,12 +158,17 @@ export function describeStoreContract(name: string, driver: StoreDriver): void {
         { at: undefined },
         { at: "soon" },
         { at: "+275000-01-01T00:00:00.000Z" },
+        { at: "0000-01-01T00:00:00.000Z" },
+        { at: "9999-12-31T23:59:59-01:00" },
         { model: undefined },
       ];
       for (const fields of requests) {
         await expect(store.append(request("q", fields))).rejects.toMatchObject({
           code: "STORE_REQUEST_INVALID",
         });
+      }
+      for (const id of ["", "r\0", "r\ud83d", "r".repeat(513)]) {
+        await expect(store.remove("rules", id)).rejects.toMatchObject({ code: "STORE_CHANGE_INVALID" });
       }
       await Promise.all([store.merge("rules", rule("good")), store.append(request("good"))]);
       expect([...store.list("rules")].map(({ id }) => id)).toEqual(["good"]);
@@ -182,6 +187,25 @@ export function describeStoreContract(name: string, driver: StoreDriver): void {
       await new Promise((resolve) => setTimeout(resolve, 20));
       process.off("unhandledRejection", listener);
       expect(unhandled).toEqual([]);
+    });
+
+    it("reads by moments, however their texts are written", async () => {
+      const store = open();
+      for (const [index, at] of [
+        "2026-01-01T00:00:00.500Z",
+        "2026-01-01T02:00:01+02:00",
+        "2026-01-01T00:00:01.500Z",
+      ].entries()) {
+        await store.append(request(`q${index}`, { at }));
+      }
+      const ids = async (query: Parameters<OptimizerStore["requests"]>[0]) =>
+        (await collect(store.requests(query))).map(({ id }) => id).join(" ");
+      expect(await ids({ since: "2026-01-01T00:00:00Z", until: "2026-01-01T00:00:01Z" })).toBe("q0");
+      expect(await ids({ since: "2025-12-31T23:00:01-01:00" })).toBe("q1 q2");
+      expect(await ids({ until: "2026-01-02" })).toBe("q0 q1 q2");
+      expect(() => store.requests({ since: "yesterday" })).toThrow(
+        expect.objectContaining({ code: "OPTION_INVALID" }),
+      );
     });
 
     it("takes names of models that no model has", async () => {

@@ -241,6 +241,6 @@ function toDocument(row: Row): StoredRecord | null {
 }
 
 /** PostgreSQL keeps no NUL and no half characters; the record itself has them escaped. */
-function asColumn(text: string | null | undefined): string | null {
-  return text === null || text === undefined ? null : Buffer.from(text.replaceAll("\0", "")).toString();
+function asColumn(text: unknown): string | null {
+  return typeof text !== "string" ? null : Buffer.from(text.replaceAll("\0", "")).toString();
 }
