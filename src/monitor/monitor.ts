@@ -66,7 +66,13 @@ export class Monitor {
     }
     this.series.add(point, bucketsOf(point));
     if (this.newest.length > 0) this.newest[this.taken++ % this.newest.length] = withoutText(request);
-    for (const listener of this.listeners) listener(request);
+    for (const listener of this.listeners) {
+      try {
+        listener(request);
+      } catch {
+        // The request was taken in, and its call goes on.
+      }
+    }
     return true;
   }
 
@@ -112,7 +118,7 @@ export class Monitor {
     return Array.from({ length: this.taken - from }, (_, index) => this.newest[(from + index) % length]!);
   }
 
-  /** Calls a listener with each request that was taken in. Returns the function that ends it. */
+  /** Calls a listener with each request that was taken in. What it throws is dropped. Returns the function that ends it. */
   subscribe(listener: (request: RequestRecord) => void): () => void {
     const added = (request: RequestRecord): void => listener(request);
     this.listeners.add(added);

@@ -197,6 +197,23 @@ test("listeners hear what was taken in until they leave", () => {
   expect(heard).toEqual(["first"]);
 });
 
+test("a listener that throws keeps nothing from the others, nor the rest of a stored log from being read", async () => {
+  const store = memoryStore({ now: () => NOON });
+  for (const age of [2, 1, 0]) await store.append(call(NOON - age));
+  const monitor = monitorAt(NOON);
+  const heard: string[] = [];
+  monitor.subscribe(() => {
+    throw new TypeError("a listener's own");
+  });
+  monitor.subscribe(({ id }) => heard.push(id));
+  const stop = await monitor.follow(store, { days: 1 });
+
+  expect(heard).toHaveLength(3);
+  expect(monitor.figures({ minutes: 1 }).calls).toBe(3);
+  stop();
+  await store.close();
+});
+
 test("a followed store tells what it held and what comes", async () => {
   const store = memoryStore({ now: () => NOON });
   await store.append(call(NOON - 2 * DAY));
