@@ -54,10 +54,10 @@ end
 return removed
 `;
 
-/** ARGV: first and last rank. Returns key, stored, expires, used, hits, bytes of each; "" for what has gone. */
+/** ARGV: keys. Returns key, stored, expires, used, hits, bytes of each; "" for what has gone. */
 const LIST = `
 local p, found = KEYS[1], {}
-for _, key in ipairs(redis.call('ZRANGE', p .. 'use', ARGV[1], ARGV[2])) do
+for _, key in ipairs(ARGV) do
   local e = redis.call('HMGET', p .. 'e:' .. key, 's', 'x', 'u', 'h')
   table.insert(found, key)
   for i = 1, 4 do table.insert(found, e[i] or '') end
@@ -88,8 +88,6 @@ export function redisBackend(client: RedisClient, options: RedisBackendOptions =
     }
     return removed;
   };
-  const list = async (first: number): Promise<string[]> =>
-    (await script(LIST, String(first), String(first + PAGE - 1))) as string[];
   return {
     location,
     async get(key) {
@@ -109,10 +107,12 @@ export function redisBackend(client: RedisClient, options: RedisBackendOptions =
     },
     delete: remove,
     async *entries() {
-      // Whole before the first is given: what is removed while reading would shift the ranks.
+      // All keys at once: pages by rank would miss what a hit on another entry shifts.
+      const keys = (await command("ZRANGE", `${prefix}use`, "0", "-1")) as string[];
       const infos: CacheEntryInfo[] = [];
       const gone: string[] = [];
-      for (let first = 0, page = await list(0); page.length > 0; first += PAGE, page = await list(first)) {
+      for (let first = 0; first < keys.length; first += PAGE) {
+        const page = (await script(LIST, ...keys.slice(first, first + PAGE))) as string[];
         for (let at = 0; at < page.length; at += FIELDS) {
           const [key = "", storedAt, expiresAt, usedAt, hits, bytes] = page.slice(at, at + FIELDS);
           if (storedAt === "") gone.push(key);

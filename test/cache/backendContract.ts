@@ -124,6 +124,16 @@ export function describeBackendContract(name: string, { setUp, isShared, skip }:
         expect(await backend.delete(keys)).toBe(keys.length);
       }));
 
+    test("a listing misses nothing because others are used meanwhile", () =>
+      within(async (_, backend) => {
+        const keys = Array.from({ length: 1_203 }, (_, index) => `key ${index}`);
+        await Promise.all(keys.map((key, index) => backend.set(entry(key, "1", NOW + index))));
+        const listing = listed(backend);
+        const touches = keys.slice(0, 50).map((key) => backend.touch(key, NOW + 2_000, null));
+        expect(new Set((await listing).map(({ key }) => key)).size).toBe(keys.length);
+        await Promise.all(touches);
+      }));
+
     test.runIf(isShared)("another program sees what is stored, used and removed", () =>
       within(async (place, backend) => {
         const other = place.open();

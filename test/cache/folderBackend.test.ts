@@ -11,8 +11,9 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import fc from "fast-check";
 import { afterEach, expect, test } from "vitest";
-import type { CacheBackend } from "../../src/cache/backend.js";
+import type { CacheBackend, CacheEntry } from "../../src/cache/backend.js";
 import { folderBackend } from "../../src/cache/folder/folderBackend.js";
 import { openJsonStore } from "../../src/storage/json/openJsonStore.js";
 
@@ -98,6 +99,52 @@ test("what one program removes stays removed when another one rewrites the files
   expect(await removing).toBe(1);
   expect(await backend.get("k3")).toBe(undefined);
   expect(await open(path).get("k3")).toBe(undefined);
+});
+
+test("two programs that store, use, remove, rewrite and restart agree with one list, hits and order of use included", async () => {
+  const step = fc.record({
+    kind: fc.constantFrom("set", "set", "use", "use", "remove", "reopen", "look"),
+    by: fc.nat(1),
+    key: fc.constantFrom("a", "b", "c"),
+    size: fc.integer({ min: 1, max: 800 }),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
+      const path = folder();
+      let now = NOW;
+      // Rewritten as often as its clock permits.
+      const start = () => open(path, { compactBytes: 2_500, now: () => now });
+      const programs = [start(), start()];
+      const kept = new Map<string, Omit<CacheEntry, "key" | "bytes">>();
+      for (const { kind, by, key, size } of steps) {
+        now += 61_000;
+        const program = programs[by]!;
+        if (kind === "set") {
+          const value = `${key}${"x".repeat(size)}${now}`;
+          await program.set({ key, value, storedAt: now, expiresAt: now + 5 });
+          kept.set(key, { value, storedAt: now, usedAt: now, expiresAt: now + 5, hits: 0 });
+        } else if (kind === "use") {
+          const { hits = 0, ...entry } = kept.get(key) ?? {};
+          expect((await program.get(key))?.value).toBe(kept.get(key)?.value);
+          await program.touch(key, now, now + 7);
+          if ("value" in entry) kept.set(key, { ...entry, usedAt: now, expiresAt: now + 7, hits: hits + 1 });
+        } else if (kind === "remove") {
+          expect(await program.delete([key])).toBe(kept.delete(key) ? 1 : 0);
+        } else if (kind === "reopen") {
+          await program.close();
+          programs[by] = start();
+        } else expect((await program.size()).entries).toBe(kept.size);
+      }
+      for (const program of programs) await program.close();
+      const later = start();
+      const order: string[] = [];
+      for await (const { key } of later.entries()) order.push(key);
+      const byUse = [...kept].sort(([, a], [, b]) => a.usedAt - b.usedAt);
+      expect(order).toEqual(byUse.map(([key]) => key));
+      for (const [key, entry] of kept) expect(await later.get(key)).toMatchObject(entry);
+    }),
+    { numRuns: 60 },
+  );
 });
 
 test("others' changes are looked for once a second, not at every look", async () => {

@@ -9,7 +9,7 @@ import { underLock } from "../../storage/json/lock.js";
 import type { CacheBackend, CacheEntry, CacheEntryInfo, NewEntry } from "../backend.js";
 import { FolderIndex } from "./folderIndex.js";
 import { type LinePlace, SegmentFile } from "./segmentFile.js";
-import { deleteLine, readLine, setLine, storedValue, touchLine } from "./segmentLine.js";
+import { deleteLine, readLine, setLine, storedValue, type TouchLine, touchLine } from "./segmentLine.js";
 
 /** Tuning; the defaults are right. */
 export interface FolderBackendOptions {
@@ -63,7 +63,8 @@ class FolderBackend implements CacheBackend {
   #turn: Promise<void> = Promise.resolve();
   #compacting: Promise<void> | null = null;
   #compactedAt = Number.NEGATIVE_INFINITY;
-  #touched = new Map<string, number>();
+  /** Hits that are not written yet, of the value that was stored at `storedAt`. */
+  #touched = new Map<string, { readonly storedAt: number; readonly hits: number }>();
   #touchTimer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -104,10 +105,11 @@ class FolderBackend implements CacheBackend {
   }
 
   async touch(key: string, usedAt: number, expiresAt: number | null): Promise<void> {
-    if (!this.#index.get(key)) return;
+    const entry = this.#index.get(key);
+    if (!entry) return;
     this.#index.touch({ key, usedAt, expiresAt, hits: 1 });
-    this.#touched.set(key, (this.#touched.get(key) ?? 0) + 1);
-    this.#touchTimer ??= setTimeout(() => this.#writeTouches(), TOUCH_MS).unref();
+    this.#touched.set(key, { storedAt: entry.storedAt, hits: this.#unwritten(key, entry) + 1 });
+    this.#writeTouchesLater();
   }
 
   /** Under the lock: who rewrites the files would otherwise bring back what is removed meanwhile. */
@@ -185,15 +187,20 @@ class FolderBackend implements CacheBackend {
       if (segment) this.#segments.set(name, segment);
     }
     let lines = 0;
+    const uses: TouchLine[] = [];
     for (const segment of [...this.#segments.values()]) {
       if (segment.isOwn) continue;
       for (const piece of segment.unread()) {
-        for (const { line, place } of piece) this.#take(line, segment, place);
+        for (const { line, place } of piece) this.#take(line, segment, place, uses);
         lines += piece.length;
         if (lines < LINES_PER_TURN) continue;
         lines = 0;
         await nextTurn();
       }
+    }
+    // Last: what is used in one file may be stored in another. Of a value that was replaced since, a use is none.
+    for (const use of uses) {
+      if (use.usedAt >= (this.#index.get(use.key)?.storedAt ?? 0)) this.#index.touch(use);
     }
     // After reading: what took the place of a removed file has been read by now.
     for (const [name, segment] of this.#segments) {
@@ -208,10 +215,10 @@ class FolderBackend implements CacheBackend {
     this.#isLoaded = true;
   }
 
-  #take(bytes: Buffer, segment: SegmentFile, place: LinePlace): void {
+  #take(bytes: Buffer, segment: SegmentFile, place: LinePlace, uses: TouchLine[]): void {
     const line = readLine(bytes);
     if (line?.kind === "set") this.#index.set(line, segment, place);
-    else if (line?.kind === "touch") this.#index.touch(line);
+    else if (line?.kind === "touch") uses.push(line);
     else if (line?.kind === "delete") this.#index.delete(line);
   }
 
@@ -229,12 +236,30 @@ class FolderBackend implements CacheBackend {
     return segment;
   }
 
+  #writeTouchesLater(): void {
+    this.#touchTimer ??= setTimeout(() => {
+      this.#touchTimer = undefined;
+      // Who rewrites the files leaves out what is not written yet.
+      if (this.#compacting) this.#writeTouchesLater();
+      else this.#writeTouches();
+    }, TOUCH_MS).unref();
+  }
+
+  /** Hits of an entry that no file has. */
+  #unwritten(key: string, { storedAt }: { readonly storedAt: number }): number {
+    const touched = this.#touched.get(key);
+    return touched?.storedAt === storedAt ? touched.hits : 0;
+  }
+
   #writeTouches(): void {
     clearTimeout(this.#touchTimer);
     this.#touchTimer = undefined;
-    const lines = [...this.#touched].flatMap(([key, hits]) => {
+    const lines = [...this.#touched.keys()].flatMap((key) => {
       const entry = this.#index.get(key);
-      return entry ? [touchLine({ key, usedAt: entry.usedAt, expiresAt: entry.expiresAt, hits })] : [];
+      const hits = entry ? this.#unwritten(key, entry) : 0;
+      return entry && hits > 0
+        ? [touchLine({ key, usedAt: entry.usedAt, expiresAt: entry.expiresAt, hits })]
+        : [];
     });
     this.#touched.clear();
     if (lines.length === 0) return;
@@ -283,7 +308,8 @@ class FolderBackend implements CacheBackend {
     for (const key of this.#index.keys()) {
       const entry = this.#index.get(key);
       if (!entry || entry.segment === meanwhile) continue;
-      const { segment, usedAt, expiresAt, hits } = entry;
+      const { segment, usedAt, expiresAt } = entry;
+      const hits = entry.hits - this.#unwritten(key, entry);
       const line = segment.read(entry.place);
       if (storedValue(line, key) === null) continue;
       const lines = [line.toString(), ...(hits > 0 ? [touchLine({ key, usedAt, expiresAt, hits })] : [])];
