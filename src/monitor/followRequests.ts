@@ -20,18 +20,27 @@ const MOST_AT_ONCE = 2_000;
 const REMEMBERED = 3 * MOST_AT_ONCE;
 /** Requests are stored when they end, in no strict order: after so many known ones in a row the rest is known too. */
 const KNOWN_IN_A_ROW = 64;
+/** Servers tell in the order in which calls began: one look in so many goes past those known, so far back, ms. */
+const THOROUGH = 12;
+const LONGEST_CALL_MS = 10 * 60_000;
 
 /**
  * @param options.startedAt ISO 8601, now: of other processes, only what began later is heard
  * @param options.since ISO 8601: what was stored from then on is heard first; absent: nothing of it
  * @param options.lookMs how often others' requests are looked for; default 5 s
+ * @param options.now milliseconds since 1970; default `Date.now`
  */
 export function followRequests(
   store: OptimizerStore,
   listener: RequestListener,
-  options: { readonly startedAt: string; readonly since?: string; readonly lookMs?: number },
+  options: {
+    readonly startedAt: string;
+    readonly since?: string;
+    readonly lookMs?: number;
+    readonly now?: () => number;
+  },
 ): Followed {
-  const { startedAt } = options;
+  const { startedAt, now = Date.now } = options;
   const heard = new Set<string>();
   let isStopped = false;
   const hear = (request: RequestRecord): boolean => {
@@ -57,13 +66,16 @@ export function followRequests(
     }
   };
   // Not asked for by time: a log of files would be read to its beginning for it.
+  let looks = 0;
   const look = async (): Promise<void> => {
+    const isThorough = store.abilities.sharedByMachines && ++looks % THOROUGH === 0;
+    const since = new Date(now() - LONGEST_CALL_MS).toISOString();
     const unheard: RequestRecord[] = [];
     let known = 0;
     for await (const request of store.requests({ newestFirst: true, limit: MOST_AT_ONCE })) {
       const isKnown = heard.has(request.id) || request.at < startedAt;
       known = isKnown ? known + 1 : 0;
-      if (known >= KNOWN_IN_A_ROW || isStopped) break;
+      if (isStopped || (known >= KNOWN_IN_A_ROW && !(isThorough && request.at > since))) break;
       if (!isKnown) unheard.push(request);
     }
     for (const request of unheard.reverse()) hear(request);

@@ -78,7 +78,7 @@ export class Monitor {
 
   /**
    * Takes in what is appended to a store from now on, by this process at once, by others of a shared store within
-   * seconds; and before that, what it already holds of the last days.
+   * seconds, a long call within a minute; and before that, what it already holds of the last days.
    *
    * @param options.days how much of what is stored is read first; default 0
    * @returns ends it; resolves when what is stored was read
@@ -88,6 +88,7 @@ export class Monitor {
     const now = this.now();
     const { caughtUp, stop } = followRequests(store, (request) => this.record(request), {
       startedAt: new Date(now).toISOString(),
+      now: this.now,
       ...(days > 0 && { since: new Date(now - days * 86_400_000).toISOString() }),
     });
     await caughtUp;

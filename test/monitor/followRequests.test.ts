@@ -50,6 +50,31 @@ test("calls of two processes that alternate are all heard, each once", async () 
   stop();
 });
 
+test("a long call of another process is heard also where the log is in the order of beginnings", async () => {
+  const store = memoryStore();
+  const stored: RequestRecord[] = [];
+  const server = Object.assign(Object.create(store), {
+    abilities: { durable: true, sharedByProcesses: true, sharedByMachines: true },
+    append: (request: RequestRecord) => Promise.resolve(void stored.push(request)),
+    requests: async function* () {
+      yield* stored.toSorted((a, b) => (a.at < b.at ? 1 : -1));
+    },
+  });
+  const heard: string[] = [];
+  const now = Date.now();
+  const { stop } = followRequests(server, ({ id }) => heard.push(id), {
+    startedAt: new Date(now).toISOString(),
+    lookMs: 5,
+  });
+  for (let index = 0; index < 100; index++) void server.append(call(now + 1_000 + index));
+  await vi.waitFor(() => expect(heard).toHaveLength(100), 5_000);
+  stored.push(call(now + 1, { id: "long" }));
+
+  await vi.waitFor(() => expect(heard.at(-1)).toBe("long"), 5_000);
+  stop();
+  await store.close();
+});
+
 test("a call that ends while a long log is read is heard once", async () => {
   const store = folders.open(await folders.make());
   const stored = Array.from({ length: 8_000 }, (_, index) => `stored ${index}`);
