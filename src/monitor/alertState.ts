@@ -11,12 +11,14 @@ export interface Alert {
   readonly repeats: number;
 }
 
-/** What was told and is not over. */
+/** What was found and is not over. */
 interface OpenAlert {
   readonly anomaly: Anomaly;
   /** When it was found last, milliseconds since 1970. */
   readonly foundAt: number;
   readonly repeats: number;
+  /** The same was told a moment ago: it is told when the quiet time is over, if it is not over before. */
+  readonly isHeld: boolean;
 }
 
 /** By the anomaly's key. */
@@ -50,9 +52,14 @@ export function alertStep(
   const alerts: Alert[] = [];
   const open = new Map(state.open);
   const raisedAt = new Map([...state.raisedAt].filter(([, time]) => now - time < quietMs));
-  const end = (key: string, { anomaly, repeats }: OpenAlert): void => {
+  const end = (key: string, { anomaly, repeats, isHeld }: OpenAlert): void => {
     open.delete(key);
-    alerts.push({ type: "recovered", at, anomaly, repeats });
+    if (!isHeld) alerts.push({ type: "recovered", at, anomaly, repeats });
+  };
+  const raise = (anomaly: Anomaly, foundAt: number, repeats: number): void => {
+    open.set(anomaly.key, { anomaly, foundAt, repeats, isHeld: false });
+    raisedAt.set(anomaly.key, now);
+    alerts.push({ type: "raised", at, anomaly, repeats });
   };
 
   for (const anomaly of found) {
@@ -61,12 +68,16 @@ export function alertStep(
     if (anomaly.direction === "better") {
       for (const [key, alert] of open) if (isReturn(anomaly, alert.anomaly)) end(key, alert);
     } else if (known) {
-      open.set(anomaly.key, { anomaly, foundAt: now, repeats: known.repeats + 1 });
+      open.set(anomaly.key, { ...known, anomaly, foundAt: now, repeats: known.repeats + 1 });
     } else if (!raisedAt.has(anomaly.key)) {
-      open.set(anomaly.key, { anomaly, foundAt: now, repeats: 0 });
-      raisedAt.set(anomaly.key, now);
-      alerts.push({ type: "raised", at, anomaly, repeats: 0 });
+      raise(anomaly, now, 0);
+    } else if (LASTING.has(anomaly.kind)) {
+      // It is found once, when it begins: nothing else would tell of it later.
+      open.set(anomaly.key, { anomaly, foundAt: now, repeats: 0, isHeld: true });
     }
+  }
+  for (const [key, alert] of open) {
+    if (alert.isHeld && !raisedAt.has(key)) raise(alert.anomaly, alert.foundAt, alert.repeats);
   }
   for (const [key, alert] of open) {
     const lastsMs = LASTING.has(alert.anomaly.kind) ? LASTING_MS : quietMs;

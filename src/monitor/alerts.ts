@@ -48,6 +48,8 @@ export class Alerts {
   private readonly stopListening: () => void;
   private readonly timer: NodeJS.Timeout;
   private detector: AnomalyDetector;
+  /** End the streams of events. */
+  private readonly ends = new Set<() => void>();
   private readonly groups = new Set<string>();
   private state: AlertState = NO_ALERTS;
   private waiting: RequestRecord[] = [];
@@ -73,9 +75,10 @@ export class Alerts {
     return () => void this.listeners.delete(added);
   }
 
-  /** Alerts from now on, until the signal aborts or the reader leaves. */
+  /** Alerts from now on, until the signal aborts, the reader leaves or {@link close} is called. */
   events(signal?: AbortSignal): AsyncGenerator<Alert> {
     const alerts: Alert[] = [];
+    let isEnded = false;
     let wake = (): void => {};
     // At once, not when the first one is asked for: what is raised in between is told too.
     const stop = this.subscribe((alert) => {
@@ -84,17 +87,26 @@ export class Alerts {
       wake();
     });
     const end = (): void => {
+      isEnded = true;
       stop();
+      this.ends.delete(end);
       signal?.removeEventListener("abort", end);
       wake();
     };
+    this.ends.add(end);
     signal?.addEventListener("abort", end, { once: true });
-    return read(alerts, (resolve) => (wake = resolve), end, signal);
+    if (signal?.aborted) end();
+    return read(
+      alerts,
+      (resolve) => (wake = resolve),
+      end,
+      () => isEnded,
+    );
   }
 
   /** Anomalies that were told and are not over. */
   get open(): readonly Anomaly[] {
-    return [...this.state.open.values()].map(({ anomaly }) => anomaly);
+    return [...this.state.open.values()].flatMap(({ anomaly, isHeld }) => (isHeld ? [] : [anomaly]));
   }
 
   /** Judges what has come since the last look, and tells what is new and what is over. It happens by itself. */
@@ -111,10 +123,11 @@ export class Alerts {
     return alerts;
   }
 
-  /** Ends it; what is on its way to a webhook is not waited for. */
+  /** Ends it and its streams of events; what is on its way to a webhook is not waited for. */
   close(): void {
     this.stopListening();
     clearInterval(this.timer);
+    for (const end of this.ends) end();
     this.listeners.clear();
     this.waiting = [];
   }
@@ -154,10 +167,10 @@ async function* read(
   alerts: Alert[],
   onWake: (wake: () => void) => void,
   end: () => void,
-  signal: AbortSignal | undefined,
+  isEnded: () => boolean,
 ): AsyncGenerator<Alert> {
   try {
-    while (!signal?.aborted) {
+    while (!isEnded()) {
       const next = alerts.shift();
       if (next) yield next;
       else await new Promise<void>(onWake);

@@ -63,6 +63,20 @@ test("a change stays open until the level is back", () => {
   expect(over.state.open.size).toBe(0);
 });
 
+test("a change that comes back within the quiet time is told after it, unless it is over by then", () => {
+  const change = (at: number) => anomaly(at, { key: "change", kind: "change" });
+  const back = (at: number) => anomaly(at, { key: "back", kind: "change", direction: "better" });
+  const raised = step(NO_ALERTS, [change(0)], 0);
+  const over = step(raised.state, [back(MINUTE)], MINUTE);
+  const again = step(over.state, [change(2 * MINUTE)], 2 * MINUTE);
+  expect(again.alerts).toEqual([]);
+
+  expect(step(again.state, [], QUIET).alerts).toMatchObject([{ type: "raised", anomaly: { key: "change" } }]);
+  const overAgain = step(again.state, [back(3 * MINUTE)], 3 * MINUTE);
+  expect(overAgain.alerts).toEqual([]);
+  expect(step(overAgain.state, [], QUIET).alerts).toEqual([]);
+});
+
 test("a better level of another group ends nothing", () => {
   const change = anomaly(0, { key: "change", kind: "change" });
   const group = { serverId: "s", model: "other", templateId: null };

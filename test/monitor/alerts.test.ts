@@ -86,6 +86,38 @@ test("a stream of events brings alerts until its reader leaves or the signal abo
   alerts.close();
 });
 
+test("a reload storm is not over while it lasts", () => {
+  let now = NOON;
+  const monitor = new Monitor({ now: () => now });
+  const alerts = new Alerts({ monitor, now: () => now });
+  const told: string[] = [];
+  alerts.subscribe(({ type, anomaly }) => told.push(`${type} ${anomaly.kind}`));
+  const calls = (minutes: number, loadMs: number) => {
+    for (let index = 0; index < 2 * minutes; index++) {
+      now += 30 * SECOND;
+      monitor.record(call(now, { loadMs, totalMs: 1_000 + loadMs, decision: null }));
+      alerts.look();
+    }
+  };
+  calls(60, 3_000);
+  expect(told.filter((text) => text.endsWith("reloadStorm"))).toEqual(["raised reloadStorm"]);
+  calls(30, 20);
+  expect(told.filter((text) => text.endsWith("reloadStorm"))).toEqual([
+    "raised reloadStorm",
+    "recovered reloadStorm",
+  ]);
+  alerts.close();
+});
+
+test("a stream of events ends with the alerts", async () => {
+  const { monitor } = watched();
+  const alerts = new Alerts({ monitor });
+  const next = alerts.events().next();
+  alerts.close();
+
+  expect(await next).toEqual({ done: true, value: undefined });
+});
+
 test("a listener that throws is said once, and the others hear", () => {
   const { monitor, slow, clock } = watched();
   const warnings: string[] = [];
