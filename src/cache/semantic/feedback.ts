@@ -6,7 +6,7 @@ import { type FeedbackSample, type LearnedThreshold, learnThreshold } from "./th
 const MAX_SAMPLES = 10_000;
 
 export class Feedback {
-  readonly #samples: FeedbackSample[] = [];
+  #samples: FeedbackSample[] = [];
   #learned: LearnedThreshold | null = null;
 
   /** @throws OptimizerError `OPTION_INVALID` for a bound that is none */
@@ -20,10 +20,11 @@ export class Feedback {
     }
   }
 
-  /** Scores that are no numbers are left out. */
+  /** Scores that are no numbers are left out. A pair counts once: repeated, it would show more than was judged. */
   add(samples: readonly FeedbackSample[]): void {
-    this.#samples.push(...samples.filter(({ score }) => Number.isFinite(score)));
-    this.#samples.splice(0, Math.max(0, this.#samples.length - MAX_SAMPLES));
+    const all = [...this.#samples, ...samples.filter(({ score }) => Number.isFinite(score))];
+    const newest = new Map(all.map((sample, index) => [sample.pair ?? index, sample]));
+    this.#samples = [...newest.values()].slice(-MAX_SAMPLES);
     this.#learned = null;
   }
 

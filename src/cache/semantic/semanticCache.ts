@@ -52,6 +52,8 @@ interface StoredQuestion {
   readonly replies: StoredReplies;
 }
 
+type StoredSample = readonly [score: number, isRight: number, pair?: string];
+
 const ENTRIES = "semantic/";
 const FEEDBACK = "semantic-feedback/";
 /** What others stored is looked for so often, in milliseconds. */
@@ -133,12 +135,9 @@ export class SemanticCache extends ReplyCache {
     await this.#refresh();
     const scope = this.#scopeOf(asked.before, llmKey);
     const key = keyIn(scope, asked.question, llmKey);
-    // An entry that turns out to be gone is counted as a miss by the look at it.
-    let isCounted = false;
     if (this.#index.has(key)) {
       const same = await this.#replyOf(key, llmKey);
       if (same) return same;
-      isCounted = true;
     }
     const vector = await this.#embed(asked.question);
     const nearest = vector && this.#nearest(asked.question, vector, scope)[0];
@@ -146,11 +145,10 @@ export class SemanticCache extends ReplyCache {
     if (nearest && threshold !== null && nearest.score >= threshold && !this.#isRefused(key, nearest.key)) {
       const found = await this.#replyOf(nearest.key, llmKey, { ...nearest, asked: key });
       if (found) return found;
-      isCounted = true;
     }
     if (vector) this.#pending.set(key, { vector, nearest: nearest ?? null });
     if (this.#pending.size > MAX_PENDING) this.#pending.delete(this.#pending.keys().next().value!);
-    return isCounted ? this.open(key) : this.#missed(key);
+    return this.#missed(key);
   }
 
   /** Called by LangChain: keeps replies, unless they must not be kept. */
@@ -181,9 +179,13 @@ export class SemanticCache extends ReplyCache {
     const samples = pairs.flatMap(({ a, b, isSame }) => {
       const { score, difference } = compare(a, b, dotProduct(byText.get(a)!, byText.get(b)!));
       // What never hits says nothing about a threshold.
-      return difference === null ? [{ score, isRight: isSame }] : [];
+      return difference === null ? [{ score, isRight: isSame, pair: shortHash(...[a, b].sort()) }] : [];
     });
-    await this.#remember(samples);
+    await this.#refresh();
+    this.#feedback.add(samples);
+    const value = feedbackText(samples);
+    // The same pairs have the same place, whichever program starts with them.
+    await this.entryCache.set(`${FEEDBACK}${shortHash(value)}`, value, null);
     return this.learned;
   }
 
@@ -214,12 +216,22 @@ export class SemanticCache extends ReplyCache {
       return { isHit: false, reason: "The prompt does not end with a question.", learned, candidates: [] };
     const scope = llmKey === undefined ? undefined : this.#scopeOf(asked.before, llmKey);
     const vector = normalized(await this.#embeddings.embedQuery(asked.question));
+    for (const { indexed } of this.#index.nearest(vector, scope, LEAST_SIMILARITY, CANDIDATES)) {
+      if (!(await this.#isAlive(indexed.key))) this.#index.delete(indexed.key);
+    }
     const candidates = this.#index.nearest(vector, scope, LEAST_SIMILARITY, CANDIDATES).map((candidate) => ({
       key: candidate.indexed.key,
       source: candidate.indexed.question,
       ...compare(asked.question, candidate.indexed.question, candidate.similarity),
     }));
+    if (candidates.some(({ source }) => source === asked.question)) {
+      return { isHit: true, reason: "The same question was answered before.", learned, candidates };
+    }
     const best = bestOf(candidates);
+    if (best && llmKey !== undefined && this.#isRefused(keyIn(scope!, asked.question, llmKey), best.key)) {
+      const reason = "The reply of the most alike question was said to be wrong for this one.";
+      return { isHit: false, reason, learned, candidates };
+    }
     const isHit = best !== undefined && learned.threshold !== null && best.score >= learned.threshold;
     return { isHit, reason: reasonOf(learned, candidates[0], best), learned, candidates };
   }
@@ -252,6 +264,12 @@ export class SemanticCache extends ReplyCache {
 
   #isRefused(asked: string, key: string): boolean {
     return this.#refused.has(`${asked} ${key}`);
+  }
+
+  async #isAlive(key: string): Promise<boolean> {
+    const { backend, now } = this.entryCache;
+    const entry = await this.entryCache.safely(() => backend.get(key), undefined);
+    return entry !== undefined && (entry.expiresAt === null || entry.expiresAt > now());
   }
 
   async #embed(text: string): Promise<Float32Array | null> {
@@ -288,6 +306,8 @@ export class SemanticCache extends ReplyCache {
     });
     if (!hit) {
       this.#index.delete(key);
+      // Another one may answer: the whole look is a hit or a miss.
+      this.entryCache.tally.misses--;
       return null;
     }
     this.credit(hit.value, llmKey);
@@ -319,8 +339,7 @@ export class SemanticCache extends ReplyCache {
   async #remember(samples: readonly FeedbackSample[]): Promise<void> {
     this.#feedback.add(samples);
     this.#own.push(...samples);
-    const value = JSON.stringify(this.#own.map(({ score, isRight }) => [score, isRight ? 1 : 0]));
-    await this.entryCache.set(this.#feedbackKey, value, null);
+    await this.entryCache.set(this.#feedbackKey, feedbackText(this.#own), null);
   }
 
   /** Takes in what lies in the place already, and what other programs put there. */
@@ -332,6 +351,8 @@ export class SemanticCache extends ReplyCache {
       const present = new Set<string>();
       for await (const { key } of backend.entries()) {
         present.add(key);
+        // In use, or it would be driven out before any reply.
+        if (key.startsWith(FEEDBACK)) await backend.touch(key, now(), null);
         if (this.#isNews(key)) this.#take(key, (await backend.get(key))?.value ?? "");
       }
       for (const key of [...this.#index.keys()]) if (!present.has(key)) this.#index.delete(key);
@@ -348,9 +369,9 @@ export class SemanticCache extends ReplyCache {
   /** What cannot be read is not there. */
   #take(key: string, value: string): void {
     try {
-      const found = JSON.parse(value) as StoredQuestion | readonly [number, number][];
+      const found = JSON.parse(value) as StoredQuestion | StoredSample[];
       if (Array.isArray(found)) {
-        this.#feedback.add(found.map(([score, isRight]) => ({ score, isRight: isRight === 1 })));
+        this.#feedback.add(found.map(([score, isRight, pair]) => ({ score, isRight: isRight === 1, pair })));
       } else {
         const { question, scope, vector } = found as StoredQuestion;
         this.#index.set({ key, scope, question, vector: decoded(vector) } satisfies IndexedQuestion);
@@ -395,6 +416,9 @@ function reasonOf(
   const relation = best.score >= threshold ? "reaches" : "is below";
   return `The score ${best.score.toFixed(3)} ${relation} the learned threshold ${threshold.toFixed(3)}.`;
 }
+
+const feedbackText = (samples: readonly FeedbackSample[]): string =>
+  JSON.stringify(samples.map(({ score, isRight, pair }): StoredSample => [score, isRight ? 1 : 0, pair]));
 
 const encoded = (vector: Float32Array): string => Buffer.from(vector.buffer).toString("base64");
 

@@ -4,6 +4,8 @@
 export interface FeedbackSample {
   readonly score: number;
   readonly isRight: boolean;
+  /** Tells which pair it was; of one pair the newest judgement counts. */
+  readonly pair?: string;
 }
 
 /** What was learned; `threshold` is null while there is not enough. */

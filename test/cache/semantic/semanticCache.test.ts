@@ -166,6 +166,51 @@ test("what was stored and learned is there for the next program, and for another
   expect(c.calls()).toBe(2);
 });
 
+test("pairs that are judged once count once, however often a program starts with them", async () => {
+  const backend = memoryBackend();
+  const start = () => new SemanticCache({ embeddings: embeddings(), backend });
+  const few = judged.slice(0, 60);
+  const once = await start().learn(few);
+  const again = start();
+  expect(await again.learn(few)).toEqual(once);
+  expect(await again.learn([...few, ...judged.slice(60, 70)])).toEqual(
+    await new SemanticCache({ embeddings: embeddings() }).learn(judged.slice(0, 70)),
+  );
+  // Judged otherwise, the newer judgement counts.
+  const other = few.map((pair) => ({ ...pair, isSame: !pair.isSame }));
+  expect((await start().learn(other)).samples).toBe(again.learned.samples);
+  expect((await backend.size()).entries).toBe(3);
+});
+
+test("what was learned is not driven out by replies", async () => {
+  let now = Date.now();
+  const backend = memoryBackend();
+  const options = { embeddings: embeddings(), backend, maxEntries: 20, now: () => now };
+  await using c = await cached(options, false);
+  const learned = await c.cache.learn(judged);
+  expect(learned.threshold).not.toBe(null);
+  for (let index = 0; index < 60; index++) {
+    now += 5_000;
+    await c.model().invoke(`Question ${index}`);
+  }
+  expect((await c.cache.statistics()).evictions).toBeGreaterThan(30);
+  const later = new SemanticCache(options);
+  await later.explain("Human: a");
+  expect(later.learned).toEqual(learned);
+});
+
+test("a question whose own reply has expired, and which another one answers, is one hit and no miss", async () => {
+  let now = Date.now();
+  await using c = await cached({ ttlSeconds: 60, now: () => now }, false);
+  await c.model().invoke(AGAIN);
+  now += 50_000;
+  await c.model().invoke(ASKED);
+  await c.cache.learn(judged);
+  now += 10_000;
+  expect(mark(await c.model().invoke(AGAIN))).toMatchObject({ source: ASKED });
+  expect(await c.cache.statistics()).toMatchObject({ hits: 1, misses: 2 });
+});
+
 test("removed questions are gone, what was learned stays", async () => {
   await using c = await cached();
   await c.model().invoke(ASKED);
@@ -232,6 +277,24 @@ describe("why", () => {
       candidates: [{ source: ASKED, difference: "names" }],
     });
     expect((await c.cache.explain("AI: yes")).reason).toMatch("does not end with a question");
+  });
+
+  test("a question hits in its very words, or was refused its reply, or the reply is gone", async () => {
+    let now = Date.now();
+    const backend = memoryBackend();
+    await using c = await cached({ backend, ttlSeconds: 60, now: () => now });
+    const untaught = new SemanticCache({ embeddings: embeddings(), backend });
+    await c.model().invoke(ASKED);
+    expect(await untaught.explain(ASKED)).toMatchObject({
+      isHit: true,
+      reason: "The same question was answered before.",
+    });
+    const hit = await c.model().invoke(AGAIN);
+    await c.cache.rate(mark(hit), false);
+    const llmKey = c.model()._getSerializedCacheKeyParametersForCall({} as never);
+    expect(await c.cache.explain(AGAIN, llmKey)).toMatchObject({ isHit: false });
+    now += 60_000;
+    expect(await c.cache.explain(ASKED)).toMatchObject({ isHit: false, candidates: [] });
   });
 
   test("nothing is served yet", async () => {
