@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { createAdaptorServer } from "@hono/node-server";
 import type { Hono } from "hono";
 import { OptimizerError } from "../errors.js";
+import { type Connections, connectionsOf } from "./connections.js";
 import { type Exchange, isBare, noteExchange } from "./exchange.js";
 import { isLoopback } from "./guard.js";
 import { endStalledSockets } from "./stalledSockets.js";
@@ -71,6 +72,7 @@ export async function listen(app: Pick<Hono, "fetch">, options: ListenOptions): 
     },
   }) as Server;
   endStalledSockets(server, stallMs);
+  const connections = connectionsOf(server);
   await new Promise<void>((resolve, reject) => {
     server.once("error", (cause: NodeJS.ErrnoException) => reject(cannotListen(cause, address, port)));
     server.listen(port, address, resolve);
@@ -80,19 +82,16 @@ export async function listen(app: Pick<Hono, "fetch">, options: ListenOptions): 
     origin: `http://${address.includes(":") ? `[${address}]` : address}:${bound}`,
     close: (drainMs = 30_000) => {
       stopping.abort();
-      return drain(server, drainMs);
+      return drain(server, connections, drainMs);
     },
   };
 }
 
-async function drain(server: Server, drainMs: number): Promise<void> {
+async function drain(server: Server, connections: Connections, drainMs: number): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  // Sockets become idle one by one; nothing tells when.
-  const idle = setInterval(() => server.closeIdleConnections(), 50);
   const late = setTimeout(() => server.closeAllConnections(), drainMs);
-  server.closeIdleConnections();
+  connections.end();
   await closed;
-  clearInterval(idle);
   clearTimeout(late);
 }
 

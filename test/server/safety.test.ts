@@ -1,8 +1,11 @@
-import { connect } from "node:net";
+import { once } from "node:events";
+import { Agent, createServer, request } from "node:http";
+import { type AddressInfo, connect } from "node:net";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { hasToken, isTrustedHost, isTrustedOrigin } from "../../src/server/guard.js";
-import { listen } from "../../src/server/index.js";
+import { createServerApp, listen } from "../../src/server/index.js";
+import { memoryStore } from "../../src/storage/memory.js";
 import { scriptedEngine } from "../../src/testing/index.js";
 import { pair, user } from "./support.js";
 
@@ -294,6 +297,67 @@ describe("listening", () => {
     expect(await reply.text()).toContain('"done":true');
     await closing;
     await expect(fetch(`${listener.origin}/api/tags`)).rejects.toThrow();
+  });
+});
+
+describe("closing while clients keep their connections", () => {
+  test("replies that run end, and whoever asks again at once is not served for ever", async () => {
+    const engine = scriptedEngine({ reply: { content: "a b c d e f", chunkDelayMs: 20 } });
+    await using servers = await pair({ engine, realTime: true, loadMs: 1 });
+    const listener = await servers.listen();
+    const agent = new Agent({ keepAlive: true });
+    const body = JSON.stringify({ model: "tiny", messages: user("hello") });
+    const ask = () =>
+      new Promise<string>((resolve, reject) => {
+        const asking = request(`${listener.origin}/api/chat`, { method: "POST", agent }, async (reply) => {
+          let text = "";
+          for await (const part of reply) text += part;
+          resolve(text);
+        });
+        asking.on("error", reject).end(body);
+      });
+    let closing: Promise<void> | undefined;
+    const ends: string[] = [];
+    const late: string[] = [];
+    const client = async () => {
+      for (;;) {
+        const answers = closing ? late : ends;
+        answers.push(await ask());
+      }
+    };
+    const clients = [1, 2, 3].map(() => client().catch(() => "refused"));
+    await expect.poll(() => ends.length, { timeout: 10_000 }).toBeGreaterThan(5);
+    closing = listener.close(5_000);
+    expect(await Promise.all(clients)).toEqual(["refused", "refused", "refused"]);
+    await closing;
+    expect(late).toEqual([]);
+    for (const text of ends) expect(text).toContain('"done":true');
+    agent.destroy();
+  });
+
+  test("a whole reply that waits for a slow reader is not cut", async () => {
+    const models = JSON.stringify({ models: [{ name: "x".repeat(2 ** 25) }] });
+    const upstream = createServer((_, reply) => reply.end(models)).listen(0, "127.0.0.1");
+    await once(upstream, "listening");
+    const { port } = upstream.address() as AddressInfo;
+    const app = createServerApp({ upstream: `http://127.0.0.1:${port}`, store: memoryStore() });
+    const listener = await listen(app, { port: 0 });
+    const socket = connect(Number(new URL(listener.origin).port), "127.0.0.1");
+    let bytes = 0;
+    socket.on("data", (part) => {
+      if (bytes === 0) socket.pause();
+      bytes += part.length;
+    });
+    const ended = once(socket, "close");
+    socket.write("GET /v1/models HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    await expect.poll(() => bytes, { timeout: 10_000 }).toBeGreaterThan(0);
+    const closing = listener.close(5_000);
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    socket.resume();
+    await ended;
+    expect(bytes).toBeGreaterThan(2 ** 25);
+    await closing;
+    upstream.close();
   });
 });
 
