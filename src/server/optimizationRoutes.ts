@@ -17,7 +17,12 @@ export function addOptimizationRoutes(app: Hono, context: ServerContext, alerts:
   const metrics = new CallMetrics(activity, cache?.entries.tally);
   app.get("/metrics", () => new Response(metrics.text(), { headers: { "content-type": PROMETHEUS } }));
   app.get("/openapi.json", () => Response.json(OPENAPI_DOCUMENT));
-  app.get("/optimization/events", ({ env }) => eventStream(activity, stoppingOf(env), alerts));
+  app.get("/optimization/events", ({ env, req }) => {
+    const reply = eventStream(activity, stoppingOf(env), alerts);
+    // Nobody reads it, and nobody would end it.
+    if (req.method === "HEAD") void reply.body?.cancel();
+    return reply;
+  });
   app.get("/optimization/decisions", ({ req }) => decisions(store, queryOf(req.raw)));
   app.get("/optimization/models", () => models(context));
   app.get("/optimization/templates", ({ req }) => templates(store, queryOf(req.raw)));

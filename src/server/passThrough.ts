@@ -1,6 +1,6 @@
 /** Requests about which nothing is decided: the same bytes there and back. */
 import { unreachable } from "../backend/refusal.js";
-import { isStream, type WireInit } from "../backend/transport.js";
+import { isStream, readBody, type WireInit } from "../backend/transport.js";
 import { OptimizerError } from "../errors.js";
 import { answer } from "./answer.js";
 import { upstreamOf } from "./bodyStream.js";
@@ -55,6 +55,8 @@ export async function passThrough(
   const answered = { ...reply.headers };
   for (const name of OF_THE_CONNECTION) delete answered[name];
   const hasBody = request.method !== "HEAD" && reply.status !== 204 && reply.status !== 304;
+  // Its connection stays in use until the end was read, also where there is nothing to read.
+  if (!hasBody) await readBody(reply);
   const answeredBody = hasBody ? { parts: reply.body, upstream } : null;
   return answer(request, { status: reply.status, headers: answered, body: answeredBody });
 }

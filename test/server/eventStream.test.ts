@@ -58,3 +58,14 @@ test("who leaves is told of no more alerts", async () => {
   await events.return();
   expect(listeners.size).toBe(0);
 });
+
+test("who asks for the head alone leaves no stream behind", async () => {
+  await using servers = await pair();
+  const timers = () => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
+  const before = timers();
+  for (let times = 0; times < 20; times++) {
+    const reply = await servers.app.request("/optimization/events", { method: "HEAD" });
+    expect(reply.headers.get("content-type")).toMatch(/^text\/event-stream/);
+  }
+  expect(timers()).toBeLessThan(before + 10);
+});

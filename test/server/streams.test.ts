@@ -122,6 +122,26 @@ describe("files that clients upload", () => {
   });
 });
 
+test("a reply without a body leaves no connection in use", async () => {
+  let open = 0;
+  await using servers = await upstreamThat((request, reply) => {
+    if (request.method === "HEAD") reply.end();
+    else reply.writeHead(204).end();
+  });
+  servers.upstream.keepAliveTimeout = 0;
+  servers.upstream.on("connection", (socket) => {
+    open++;
+    socket.once("close", () => {
+      open--;
+    });
+  });
+  for (let call = 0; call < 5; call++) {
+    expect((await fetch(servers.origin, { method: "HEAD" })).status).toBe(200);
+    expect((await fetch(`${servers.origin}/api/delete`, { method: "DELETE" })).status).toBe(204);
+  }
+  await expect.poll(() => open, patience).toBeLessThan(2);
+});
+
 describe("clients that stall", () => {
   const closed = (socket: Socket) => new Promise<void>((resolve) => socket.on("close", () => resolve()));
   const portOf = (origin: string) => Number(new URL(origin).port);
