@@ -1,6 +1,7 @@
 /** Sends the calls of one model through the engine of its store. */
 import type { CallbackManagerForLLMRun } from "@langchain/core/callbacks/manager";
 import { getEnvironmentVariable } from "@langchain/core/utils/env";
+import { expectListeners } from "../backend/sharedSignal.js";
 import { fetchTransport, type Transport } from "../backend/transport.js";
 import type { WireRequest } from "../backend/wire.js";
 import { unlessAborted } from "../cache/flights.js";
@@ -62,6 +63,7 @@ export class CallSender {
     run: CallbackManagerForLLMRun | undefined,
     trimmedMessages?: number,
   ): Promise<EngineReply> {
+    expectListeners(options.signal);
     const reply = await this.engine.send({
       ...this.address,
       path,
@@ -79,8 +81,13 @@ export class CallSender {
       templateId: command?.template,
       trimmedMessages,
     });
-    if (run?.handlers.some((handler) => handler.handleCustomEvent)) {
+    if (!run?.handlers.some((handler) => handler.handleCustomEvent)) return reply;
+    try {
       await run.handleCustomEvent("optimizer_decision", reply.decision());
+    } catch (error) {
+      // A handler may forbid the call; nobody reads the reply then, and leaving it stops the server.
+      for await (const _ of reply.chunks) break;
+      throw error;
     }
     return reply;
   }
@@ -110,6 +117,7 @@ export class CallSender {
 
   /** Cache keys hold the digest; a server that is away or slow does not keep a cache from answering by the name alone. */
   async learnDigest(model: string, signal: AbortSignal | undefined): Promise<void> {
+    expectListeners(signal);
     if (this.facts(model)) return;
     const late = AbortSignal.timeout(LEARN_MS);
     // An abort is the call's own to report.

@@ -455,6 +455,21 @@ describe("batch", () => {
   });
 });
 
+test.each([false, true])("many calls may share a signal, cache %s: no warning of a leak", async (cache) => {
+  await using b = await bench("ok");
+  const warnings: string[] = [];
+  const warned = ({ message }: Error): unknown => warnings.push(message);
+  process.on("warning", warned);
+  const { signal } = new AbortController();
+  await b.model({ cache }).batch(
+    Array.from({ length: 12 }, (_, index) => `${index % 2}`),
+    { signal },
+  );
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off("warning", warned);
+  expect(warnings).toEqual([]);
+});
+
 test("composes: pipe, RunnableParallel", async () => {
   await using b = await bench(echo);
   const model = b.model();

@@ -6,6 +6,7 @@ import {
   serverVersion,
   show,
 } from "../../backend/ollama.js";
+import { expectListeners } from "../../backend/sharedSignal.js";
 import type { WireLoadedModel } from "../../backend/wire.js";
 import { serverId } from "../../engine/serverId.js";
 import { OptimizerError } from "../../errors.js";
@@ -84,6 +85,7 @@ async function serverFindings(
 
 async function knownModels(server: ServerAddress, signal: AbortSignal): Promise<readonly KnownModel[]> {
   const installed = await installedModels(server, signal);
+  expectListeners(signal);
   return Promise.all(
     installed.map(async (model, index) => ({
       model,

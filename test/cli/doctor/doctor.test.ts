@@ -97,6 +97,19 @@ test("a server without models is an error with the remedy", async () => {
   ]);
 });
 
+test("a dozen models are looked at without a warning of a leak", async () => {
+  await using ollama = await startOllamaServer({
+    models: Array.from({ length: 12 }, (_, index) => ({ name: `tiny${index}` })),
+  });
+  const warnings: string[] = [];
+  const warned = ({ message }: Error): unknown => warnings.push(message);
+  process.on("warning", warned);
+  await findings({ host: ollama.origin });
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off("warning", warned);
+  expect(warnings).toEqual([]);
+});
+
 test("a spilled model is found", async () => {
   await using ollama = await startOllamaServer({ models: [{ name: "tiny" }], vramBytes: 20e6 });
   const body = JSON.stringify({ model: "tiny", prompt: "Hi", options: { num_ctx: 8192 }, stream: false });
