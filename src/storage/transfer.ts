@@ -152,7 +152,7 @@ async function markImport(store: OptimizerStore, exportId: string): Promise<void
         : `An import of this export (${exportId}) into ${store.location} was interrupted`,
     remedy:
       value === "complete"
-        ? "Nothing is left to do; export again to add what is new."
+        ? "Nothing is left to do. A later export of the same store belongs into an empty one: counts would be added twice here."
         : "Import it into an empty store: its counts would be added twice here.",
   });
 }
