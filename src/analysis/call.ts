@@ -11,6 +11,8 @@ export interface Call {
   readonly group: Group;
   /** Likewise. */
   readonly slot: Slot;
+  /** Whether the model was loaded for this call. */
+  readonly isLoad: boolean;
 }
 
 /** One loaded runner: models of the same weights share it. Its model is the first that was seen to use it. */
@@ -25,10 +27,34 @@ export interface Slot {
  */
 const RELOAD_MS = 200;
 
-/** Whether the model was loaded for this call. */
-export function isLoad(record: RequestRecord): boolean {
-  if (record.error !== null) return false;
-  return record.decision?.outcome?.reloaded ?? (record.loadMs ?? 0) > RELOAD_MS;
+/** Ends of one load differ by what calls need to be sent; a load in between takes longer than this share of a wait. */
+const SAME_SHARE = 0.1;
+/** Loads of a slot that are remembered. */
+const REMEMBERED = 32;
+
+/** The last loads of one slot. */
+export class SlotLoads {
+  /** When they ended, ms since the epoch. */
+  private readonly ends: number[] = [];
+
+  /**
+   * Whether the model was loaded for this call. Calls that wait for another one's load report the wait as their own:
+   * loads that end at the same moment are one.
+   *
+   * @param at start of the call, ms since the epoch
+   */
+  take(record: RequestRecord, at: number): boolean {
+    if (record.error !== null) return false;
+    const told = record.decision?.outcome?.reloaded;
+    const ms = record.loadMs ?? 0;
+    if (!(told ?? ms > RELOAD_MS)) return false;
+    const end = at + ms;
+    const slack = Math.max(RELOAD_MS, SAME_SHARE * ms);
+    if (told !== true && this.ends.some((other) => Math.abs(other - end) < slack)) return false;
+    this.ends.push(end);
+    if (this.ends.length > REMEMBERED) this.ends.shift();
+    return true;
+  }
 }
 
 /** Prompt tokens that had to be evaluated; null when unknown. */

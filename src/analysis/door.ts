@@ -1,6 +1,6 @@
 /** Lets in only what can be reckoned with: one damaged line must not spoil the figures of all others. */
 import type { RequestRecord } from "../records.js";
-import type { Call, Slot } from "./call.js";
+import { type Call, type Slot, SlotLoads } from "./call.js";
 import { entryOf } from "./entryOf.js";
 import { TimeParser } from "./timeParser.js";
 import type { Group, Refused } from "./types.js";
@@ -25,7 +25,7 @@ const HOST_MEASURES = ["cpuPercent", "memoryUsedBytes", "memoryTotalBytes"] as c
 
 interface Server {
   readonly groups: Map<string, Map<string | null, Group>>;
-  readonly slots: Map<string, Slot>;
+  readonly slots: Map<string, { readonly slot: Slot; readonly loads: SlotLoads }>;
 }
 
 /** Checks records, sorts them into groups, and counts those that it refused. */
@@ -72,12 +72,12 @@ export class Door {
       byTemplate.set(templateId, group);
     }
     const blob = decision?.slot || model;
-    let slot = server.slots.get(blob);
-    if (slot === undefined) {
-      slot = { serverId, model };
-      server.slots.set(blob, slot);
+    let known = server.slots.get(blob);
+    if (known === undefined) {
+      known = { slot: { serverId, model }, loads: new SlotLoads() };
+      server.slots.set(blob, known);
     }
-    return { record, at, group, slot };
+    return { record, at, group, slot: known.slot, isLoad: known.loads.take(record, at) };
   }
 
   get refused(): Refused {

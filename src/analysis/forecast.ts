@@ -1,7 +1,7 @@
 /** How much will come, hour by hour, and what to do about it beforehand. */
 import type { RequestRecord } from "../records.js";
 import { Calendar, hourOf } from "./calendar.js";
-import { type Call, isLoad, queueMs } from "./call.js";
+import { type Call, queueMs } from "./call.js";
 import { Door } from "./door.js";
 import { entryOf } from "./entryOf.js";
 import { loadModel } from "./hourlyLoad.js";
@@ -61,14 +61,14 @@ export class Forecaster {
     this.parallel = whole("parallel", options.parallel ?? 1, 1);
   }
 
-  takeCall({ record, at }: Call): void {
+  takeCall({ record, at, isLoad }: Call): void {
     const hour = Math.floor(at / HOUR_MS);
     this.firstAt = Math.min(this.firstAt, at);
     const model = this.models.get(record.model) ?? entryOf(this.models, record.model, newLoad);
     model.counts.set(hour, (model.counts.get(hour) ?? 0) + 1);
     model.calls++;
     model.workMs += Math.max(0, (record.totalMs ?? 0) - (queueMs(record) ?? 0));
-    if (isLoad(record)) {
+    if (isLoad) {
       model.loads++;
       model.loadMs += record.loadMs ?? 0;
     }

@@ -1,5 +1,5 @@
 /** Watches the loads of one runner: too many of them, and slower ones. */
-import { type Call, isLoad } from "./call.js";
+import type { Call } from "./call.js";
 import { rankSum, rankSumP } from "./rankSum.js";
 import type { Anomaly, Group } from "./types.js";
 import { CAUSE_WORDS, duration, moment } from "./words.js";
@@ -38,8 +38,7 @@ export class LoadWatch {
   constructor(private readonly group: Group) {}
 
   take(call: Call): readonly Anomaly[] {
-    const { record, at } = call;
-    const loaded = isLoad(record);
+    const { record, at, isLoad: loaded } = call;
     const isNeedless = loaded && this.lastEnd !== null && at - this.lastEnd < PAUSE_MS;
     this.lastEnd = Math.max(this.lastEnd ?? 0, at + (record.totalMs ?? 0));
     const place = this.calls++ % CALLS;

@@ -3,7 +3,7 @@
  * server of its own that has one model loaded or none.
  */
 import type { RequestRecord } from "../records.js";
-import { type Call, isLoad, type Slot as SlotIdentity } from "./call.js";
+import type { Call, Slot as SlotIdentity } from "./call.js";
 import { entryOf } from "./entryOf.js";
 import { RobustWindow } from "./robustWindow.js";
 import type { Counterfactual, Replay } from "./types.js";
@@ -52,13 +52,13 @@ export class Replayer {
   private loads = 0;
   private longerThanDefault = 0;
 
-  takeCall({ record, at, slot: identity }: Call): void {
+  takeCall({ record, at, slot: identity, isLoad }: Call): void {
     // Undecided and failed calls say nothing about sizing; a cut prompt hides its need.
     const need = needOf(record);
     if (need === null) return;
     const slot = this.slots.get(identity) ?? entryOf(this.slots, identity, emptySlot);
     this.calls++;
-    if (isLoad(record)) {
+    if (isLoad) {
       this.loads++;
       if (record.loadMs !== null) this.loadMs.push(record.loadMs);
     }

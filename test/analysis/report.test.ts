@@ -90,6 +90,26 @@ describe("reloads avoided", () => {
     expect(replay.assumptions.join()).toContain("median load time");
   });
 
+  test("know calls that wait for one and the same load: they report the wait as a load of their own", async () => {
+    const waiting = Array.from({ length: 20 }, (_, index) =>
+      request({
+        id: `waiting ${index}`,
+        atMs: START + 40 * index,
+        loadMs: 4000 - 40 * index,
+        totalMs: 5000,
+        decision: null,
+      }),
+    );
+    const { replay, anomalies } = await reportOf(waiting, { now });
+    expect(replay).toMatchObject({ calls: 20, loads: 1, medianLoadMs: 4000 });
+    expect(anomalies).toEqual([]);
+
+    const turns = Array.from({ length: 8 }, (_, index) =>
+      request({ id: `turn ${index}`, atMs: START, loadMs: 400 * (index + 1), totalMs: 5000, decision: null }),
+    );
+    expect((await reportOf(turns, { now })).replay.loads).toBe(8);
+  });
+
   test("may be fewer than none: a policy that would have done better says so", async () => {
     const calls = sized([1000, 1000, 1000]).map((call) => ({ ...call, loadMs: 3000 }));
     const { replay } = await reportOf(calls, { now });
