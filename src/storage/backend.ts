@@ -1,7 +1,7 @@
 /** What a driver does; {@link QueuedStore} makes the store of it. */
 import type { RequestRecord, StoredRecord } from "../records.js";
 import type { Committed } from "./commitQueue.js";
-import type { DocumentOperation } from "./merge.js";
+import { type DocumentOperation, documentId } from "./merge.js";
 import type { DocumentKind, RequestQuery, StoreAbilities } from "./store.js";
 
 /** An operation of this process on its way to the store. */
@@ -18,12 +18,36 @@ export interface QueuedRequest {
   readonly text: string;
 }
 
+/** Operations by what they are about, as "kind id". */
+export function byDocument(
+  operations: readonly QueuedOperation[],
+): ReadonlyMap<string, readonly QueuedOperation[]> {
+  const groups = new Map<string, QueuedOperation[]>();
+  for (const queued of operations) {
+    const key = `${queued.kind} ${documentId(queued.operation)}`;
+    const group = groups.get(key);
+    if (group) group.push(queued);
+    else groups.set(key, [queued]);
+  }
+  return groups;
+}
+
 /** The documents in memory as a driver fills them. */
 export interface Memory {
   /** Forgets documents that the store turned out not to hold, after it was read anew. */
   keepOnly(kind: DocumentKind, ids: ReadonlySet<string>): void;
-  /** What the store holds; null when removed. Text is the document's JSON. `isOwn`: this process changed it. */
-  put(kind: DocumentKind, id: string, document: string | StoredRecord | null, isOwn?: boolean): void;
+  /**
+   * What the store holds; null when removed. Text is the document's JSON.
+   *
+   * @param own operations of this process that are stored in it, and are settled with this. Whatever else is new in
+   * it others did.
+   */
+  put(
+    kind: DocumentKind,
+    id: string,
+    document: string | StoredRecord | null,
+    own?: readonly QueuedOperation[],
+  ): void;
   /** An operation in the store's order; `own` is its sequence when this process made it. */
   apply(kind: DocumentKind, operation: DocumentOperation, own: number | undefined): void;
   /** An own operation is stored, and what it made was {@link put}. */

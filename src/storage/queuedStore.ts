@@ -1,11 +1,12 @@
 /** The store contract over a driver's {@link Backend}: documents in memory, writes through queues. */
+import { isDeepStrictEqual } from "node:util";
 import { OptimizerError } from "../errors.js";
 import { type Logger, silentLogger } from "../logger.js";
-import type { Counts, RequestRecord } from "../records.js";
+import type { Counts, RequestRecord, StoredRecord } from "../records.js";
 import type { Backend, Memory, QueuedOperation, QueuedRequest } from "./backend.js";
 import { CommitQueue } from "./commitQueue.js";
 import { DocumentTable } from "./documentTable.js";
-import { type DocumentOperation, documentId, type StampedChange } from "./merge.js";
+import { applyOperation, type DocumentOperation, documentId, type StampedChange } from "./merge.js";
 import { queryInUtc } from "./requestQuery.js";
 import { type RequestTextOptions, storableRequest } from "./requestText.js";
 import { assertStorableChange, assertStorableRequest } from "./storable.js";
@@ -303,9 +304,15 @@ export class QueuedStore implements OptimizerStore {
     keepOnly: (kind, ids) => {
       for (const id of this.#tables[kind].keepOnly(ids)) this.#announce(kind, id);
     },
-    put: (kind, id, document, isOwn) => {
-      this.#tables[kind].put(id, document);
-      if (!isOwn) this.#announce(kind, id);
+    put: (kind, id, document, own = []) => {
+      const table = this.#tables[kind];
+      const isExpected =
+        this.#isHeard &&
+        typeof document !== "string" &&
+        isDeepStrictEqual(document, expected(table, id, own));
+      for (const { sequence } of own) table.settle(sequence, id);
+      table.put(id, document);
+      if (!isExpected) this.#announce(kind, id);
     },
     apply: (kind, operation, own) => {
       const table = this.#tables[kind];
@@ -318,8 +325,12 @@ export class QueuedStore implements OptimizerStore {
     snapshot: (kind) => this.#tables[kind].snapshot(),
   };
 
+  get #isHeard(): boolean {
+    return this.#isLoaded && this.#listeners.size > 0;
+  }
+
   #announce(kind: DocumentKind, id: string): void {
-    if (!this.#isLoaded || this.#listeners.size === 0) return;
+    if (!this.#isHeard) return;
     const event: StoreEvent = { kind, id, record: this.#tables[kind].get(id) ?? null };
     for (const listener of this.#listeners) {
       try {
@@ -336,6 +347,13 @@ export class QueuedStore implements OptimizerStore {
     this.#lastWarning = message;
     this.#logger.warn(message);
   }
+}
+
+/** What a document is after own operations, unless others did something to it too. */
+function expected(table: DocumentTable, id: string, own: readonly QueuedOperation[]): StoredRecord | null {
+  let record = table.confirmed(id);
+  for (const { operation } of own) record = applyOperation(record, operation);
+  return record ?? null;
 }
 
 /** A server that does not answer may answer later, as may a disk; a store of another version stays what it is. */

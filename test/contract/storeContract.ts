@@ -400,6 +400,23 @@ export function describeStoreContract(name: string, driver: StoreDriver): void {
         expect(events).toHaveLength(2);
       });
 
+      it("tells of another's change also when one of its own follows before that was seen", async (context) => {
+        if (!isShared()) return context.skip("this driver lives as long as its process");
+        const [mine, theirs] = [open({ pollMs: 60_000 }), open({ pollMs: 60_000 })];
+        await Promise.all([mine.ready(), theirs.ready()]);
+        const events: unknown[] = [];
+        mine.subscribe(({ kind, id, record }) => events.push([kind, id, record?.counts]));
+        await mine.merge("rules", rule("both"));
+        await theirs.merge("rules", rule("both"));
+        await Promise.all([
+          mine.merge("rules", { id: "both", counts: { total: 1 } }),
+          mine.merge("rules", { id: "both", counts: { total: 1 } }),
+        ]);
+        expect(events).toEqual([["rules", "both", { success: 2, total: 4 }]]);
+        await mine.merge("rules", { id: "both", counts: { total: 1 } });
+        expect(events).toHaveLength(1);
+      });
+
       it("drops a change to a document that another has removed", async (context) => {
         if (!isShared()) return context.skip("this driver lives as long as its process");
         const [mine, theirs] = [open({ pollMs: 60_000 }), open({ pollMs: 60_000 })];

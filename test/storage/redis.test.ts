@@ -31,6 +31,20 @@ describe.skipIf(url === null)(`a store in Redis ${url === null ? NOT_INSTALLED :
     await store.close();
   });
 
+  it("begins anew also when the server was emptied and filled again between two looks", async () => {
+    const store = redisStore(client, { prefix: prefix("refilled"), pollMs: 300 });
+    await Promise.all(["a", "b"].map((id) => store.merge("rules", rule(id))));
+    const keys = await client.keys(`${prefix("refilled")}*`);
+    await client.del(keys);
+    const other = redisStore(client, { prefix: prefix("refilled") });
+    await Promise.all(["c", "d", "e"].map((id) => other.merge("rules", rule(id))));
+    await vi.waitFor(
+      () => expect([...store.list("rules")].map(({ id }) => id).sort()).toEqual(["c", "d", "e"]),
+      5000,
+    );
+    await Promise.all([store.close(), other.close()]);
+  });
+
   it("keeps stores of clients with different key prefixes apart", async () => {
     const clients = ["one", "two"].map((name) => connect({ keyPrefix: prefix(name) }));
     const [one, two] = clients.map((each) => redisStore(each));

@@ -2,7 +2,13 @@
 import { randomUUID } from "node:crypto";
 import { silentLogger } from "../../logger.js";
 import type { RequestRecord, StoredRecord } from "../../records.js";
-import type { Backend, Memory, QueuedOperation, QueuedRequest } from "../backend.js";
+import {
+  type Backend,
+  byDocument,
+  type Memory,
+  type QueuedOperation,
+  type QueuedRequest,
+} from "../backend.js";
 import type { Committed } from "../commitQueue.js";
 import { type FlatDocument, flattenChange, unflatten } from "../flatDocument.js";
 import { documentId } from "../merge.js";
@@ -26,7 +32,7 @@ const PAGE = 500;
 const RETAIN_MS = 10 * 60_000;
 const DAY_MS = 24 * 60 * 60 * 1000;
 const COLUMNS = `kind, id, schema_version::text, created_at, updated_at, fields::text, counts::text,
-  removed_at::text, writer, tx::text`;
+  removed_at::text, tx::text`;
 
 /** For people. */
 export function locationOf(prefix: string): string {
@@ -96,14 +102,18 @@ export class PostgresBackend implements Backend {
       const input = JSON.stringify(operations.map(asFunctionInput));
       const sql = `SELECT ${this.#prefix}apply(${this.#isMigration}, $1, $2::text::jsonb)`;
       await this.#run(sql, [this.#writer, input]);
-      const touched = operations.map(({ kind, operation }) => ({ kind, id: documentId(operation) }));
+      const own = byDocument(operations);
+      const touched = [...own.values()].map(([first]) => keyOf(first!));
       const rows = await this.#run(
         `SELECT ${COLUMNS} FROM ${this.#prefix}documents
           WHERE (kind, id) IN (SELECT kind, id FROM jsonb_to_recordset($1::text::jsonb) AS t (kind text, id text))`,
         [JSON.stringify(touched)],
       );
-      for (const row of rows) memory.put(row.kind as DocumentKind, row.id ?? "", toDocument(row), true);
-      for (const operation of operations) memory.settle(operation);
+      const found = new Map(rows.map((row) => [`${row.kind} ${row.id}`, toDocument(row)]));
+      for (const [key, group] of own) {
+        const { kind, id } = keyOf(group[0]!);
+        memory.put(kind, id, found.get(key) ?? null, group);
+      }
       return { stored: operations.length };
     } catch (error) {
       return { stored: 0, error };
@@ -191,7 +201,7 @@ export class PostgresBackend implements Backend {
       const document = toDocument(row);
       if (document !== null) onDocument?.(row.kind as DocumentKind, row.id);
       if (this.#seen.get(key) === row.tx) continue;
-      memory.put(row.kind as DocumentKind, row.id, document, row.writer === this.#writer);
+      memory.put(row.kind as DocumentKind, row.id, document);
     }
     this.#seen = seen;
     this.#horizon = rows[0]?.horizon ?? this.#horizon;
@@ -215,6 +225,10 @@ export class PostgresBackend implements Backend {
     await this.#run(`DELETE FROM ${p}documents WHERE removed_at < now() - interval '1 day'`);
     await this.#run(`DELETE FROM ${p}writers WHERE seen_at < now() - interval '1 day'`);
   }
+}
+
+function keyOf({ kind, operation }: QueuedOperation): { readonly kind: DocumentKind; readonly id: string } {
+  return { kind, id: documentId(operation) };
 }
 
 function asFunctionInput({ kind, operation, sequence }: QueuedOperation): object {

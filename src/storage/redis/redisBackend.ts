@@ -2,7 +2,13 @@
 import { randomUUID } from "node:crypto";
 import { silentLogger } from "../../logger.js";
 import type { RequestRecord, StoredRecord } from "../../records.js";
-import type { Backend, Memory, QueuedOperation, QueuedRequest } from "../backend.js";
+import {
+  type Backend,
+  byDocument,
+  type Memory,
+  type QueuedOperation,
+  type QueuedRequest,
+} from "../backend.js";
 import type { Committed } from "../commitQueue.js";
 import { type FlatCounts, flattenChange, unflatten } from "../flatDocument.js";
 import { documentId } from "../merge.js";
@@ -49,6 +55,9 @@ export class RedisBackend implements Backend {
   readonly #options: RedisStoreOptions;
   readonly #writer = randomUUID();
   #version = 0;
+  /** Of the store that the version is of; null before the first look. */
+  #life: unknown = null;
+  #loads = 0;
   #lastPoll = 0;
   #retainAt: number;
   readonly #prepared: () => Promise<void>;
@@ -79,10 +88,13 @@ export class RedisBackend implements Backend {
   async load(memory: Memory): Promise<void> {
     await this.#prepared();
     const ids = new Map<DocumentKind, Set<string>>(DOCUMENT_KINDS.map((kind) => [kind, new Set()]));
-    this.#version = 0;
+    [this.#version, this.#life] = [0, null];
     // Until all is read: one that broke off is begun again.
     this.#lastPoll = Number.NEGATIVE_INFINITY;
+    const load = ++this.#loads;
     while (await this.#readChanges(memory, (kind, id) => ids.get(kind)?.add(id))) {}
+    // The server came back with other data in the midst: all of that was read.
+    if (load !== this.#loads) return;
     for (const [kind, kept] of ids) memory.keepOnly(kind, kept);
     this.#lastPoll = this.#now();
   }
@@ -91,12 +103,12 @@ export class RedisBackend implements Backend {
     try {
       const words = JSON.stringify(operations.map(asScriptInput));
       const results = await this.#run(APPLY, [this.#checked, this.#writer, words]);
+      const own = byDocument(operations);
       for (const result of asList(results)) {
         const [member, document] = asList(result);
         const { kind, id } = parseMember(String(member));
-        memory.put(kind, id, toDocument(id, document)?.document ?? null, true);
+        memory.put(kind, id, toDocument(id, document), own.get(String(member)));
       }
-      for (const operation of operations) memory.settle(operation);
       return { stored: operations.length };
     } catch (error) {
       return { stored: 0, error };
@@ -167,18 +179,19 @@ export class RedisBackend implements Backend {
     memory: Memory,
     onDocument?: (kind: DocumentKind, id: string) => void,
   ): Promise<boolean> {
-    const [version, ...changes] = asList(await this.#run(CHANGES, [String(this.#version), String(PAGE)]));
-    if (Number(version) < this.#version) {
+    const words = [String(this.#version), String(PAGE)];
+    const [version, life, ...changes] = asList(await this.#run(CHANGES, words));
+    if (this.#life !== null && (life !== this.#life || Number(version) < this.#version)) {
       // The server was emptied, or came back with older data.
-      this.#version = 0;
       await this.load(memory);
       return false;
     }
+    this.#life = life;
     for (const change of changes) {
       const [member, itsVersion, document] = asList(change);
       const { kind, id } = parseMember(String(member));
       const found = toDocument(id, document);
-      memory.put(kind, id, found?.document ?? null, found?.writer === this.#writer);
+      memory.put(kind, id, found);
       if (found !== null) onDocument?.(kind, id);
       this.#version = Number(itsVersion);
     }
@@ -212,10 +225,10 @@ function asScriptInput({ kind, operation, sequence }: QueuedOperation): object {
   };
 }
 
-function toDocument(id: string, flat: unknown): { document: StoredRecord; writer: string } | null {
+function toDocument(id: string, flat: unknown): StoredRecord | null {
   const words = asList(flat).map(String);
   if (words.length === 0) return null;
-  const base = { schemaVersion: "", createdAt: "", updatedAt: "", writer: "" };
+  const base = { schemaVersion: "", createdAt: "", updatedAt: "" };
   const fields: [string, string][] = [];
   const counts: [string, FlatCounts[string]][] = [];
   for (let index = 0; index < words.length; index += 2) {
@@ -225,12 +238,11 @@ function toDocument(id: string, flat: unknown): { document: StoredRecord; writer
       counts.push([name.slice(2), value === "{}" ? "{}" : (JSON.parse(value) as number | number[])]);
     } else if (name in base) base[name as keyof typeof base] = value;
   }
-  const { writer, schemaVersion, createdAt, updatedAt } = base;
-  const document = unflatten(
+  const { schemaVersion, createdAt, updatedAt } = base;
+  return unflatten(
     { id, schemaVersion: Number(schemaVersion), createdAt, updatedAt },
     { fields: Object.fromEntries(fields), counts: Object.fromEntries(counts) },
   );
-  return { document, writer };
 }
 
 function parseMember(member: string): { kind: DocumentKind; id: string } {

@@ -1,5 +1,5 @@
 /**
- * What runs inside Redis, so that each step is atomic. Under the store's prefix `meta` (hash: schemaVersion,
+ * What runs inside Redis, so that each step is atomic. Under the store's prefix `meta` (hash: schemaVersion, born,
  * migrating: until when, in seconds), and under `v<schemaVersion>:` after it: `version` (counter), `changes` (sorted set: "kind id" by the version of its last
  * change), `removed` (sorted set: the same by time of removal), `doc:<kind> <id>` (hash), `writer:<id>` (last
  * operation of a process), `requests` (hash: JSON by id), `requestTimes` (sorted set: id by start in milliseconds).
@@ -12,14 +12,19 @@ import { MIGRATED } from "../serverCall.js";
 /** Of the key as it arrives: ioredis puts a client's `keyPrefix` before it, and that keeps stores apart too. */
 const PREFIX = `local p = string.sub(KEYS[1], 1, -string.len('meta') - 1) .. ARGV[1]`;
 
+/** Tells one store from another at the same place. */
+const BORN = `
+local function born() return table.concat(redis.call('TIME'), '.') end
+`;
+
 /** Refuses to write when the store has another version by now; a migration itself passes "". */
-const CHECK = `
+const CHECK = `${BORN}
 local function isMigrated(version)
   if version == '' then return false end
   local found, until_ = unpack(redis.call('HMGET', KEYS[1], 'schemaVersion', 'migrating'))
   -- A server that came back empty holds a new store.
   if not found then
-    redis.call('HSET', KEYS[1], 'schemaVersion', version)
+    redis.call('HSET', KEYS[1], 'schemaVersion', version, 'born', born())
     return false
   end
   return found ~= version or (until_ and tonumber(until_) > tonumber(redis.call('TIME')[1]))
@@ -30,8 +35,9 @@ end
  * ARGV: "", wanted version, seconds. Notes the version when none is, reserves the migration when an older one is.
  * Returns the version noted, or "busy".
  */
-export const BEGIN = `
+export const BEGIN: string = `${BORN}
 redis.call('HSETNX', KEYS[1], 'schemaVersion', ARGV[2])
+redis.call('HSETNX', KEYS[1], 'born', born())
 local found, until_ = unpack(redis.call('HMGET', KEYS[1], 'schemaVersion', 'migrating'))
 if tonumber(found) >= tonumber(ARGV[2]) then return found end
 local now = tonumber(redis.call('TIME')[1])
@@ -95,7 +101,6 @@ local function merge(key, member, op)
     local present = redis.call('HGET', key, 'c:' .. path)
     redis.call('HSET', key, 'c:' .. path, present and sum(present, value) or value)
   end
-  redis.call('HSET', key, 'writer', writer)
   redis.call('ZREM', p .. 'removed', member)
   touch(member)
 end
@@ -124,11 +129,16 @@ end
 return results
 `;
 
-/** ARGV: part, last version known, limit. Returns [version of the store, [member, version, document]...]. */
+/**
+ * ARGV: part, last version known, limit. Returns [version of the store, its life, [member, version, document]...]. A
+ * store that was emptied, or came back with older data, has another life: its version may have passed the one known.
+ */
 export const CHANGES: string = `${READ}
 ${PREFIX}
 local found = redis.call('ZRANGEBYSCORE', p .. 'changes', '(' .. ARGV[2], '+inf', 'WITHSCORES', 'LIMIT', 0, ARGV[3])
-local results = { redis.call('GET', p .. 'version') or '0' }
+local server = redis.pcall('INFO', 'server')
+local run = type(server) == 'string' and string.match(server, 'run_id:(%w+)') or ''
+local results = { redis.call('GET', p .. 'version') or '0', run .. (redis.call('HGET', KEYS[1], 'born') or '') }
 for i = 1, #found, 2 do
   results[#results + 1] = { found[i], found[i + 1], read(p, found[i]) }
 end
