@@ -94,7 +94,10 @@ export class Recorder {
       this.planner.slots.failed(basis.slotId, decided);
       return;
     }
-    const reply = replyOf(final, sentAt, retries, isTwoRequests(plan));
+    const reply = {
+      ...replyOf(final, sentAt, retries, isTwoRequests(plan)),
+      unloads: unloads(plan),
+    };
     const after = this.planner.slots.answered(basis.slotId, basis.facts, decided, reply);
     plan.decision = withOutcome(plan.decision, after.outcome);
     if (after.isStale) plan.watch.markStale();
@@ -265,6 +268,11 @@ function isTwoRequests({ call, basis }: Plan): boolean {
     call.body.think !== false &&
     (basis?.model.capabilities.includes("thinking") ?? false)
   );
+}
+
+function unloads({ call, decided }: Plan): boolean {
+  const keepAlive = call.body.keep_alive ?? decided.keepAliveSeconds;
+  return keepAlive !== undefined && Number.parseFloat(String(keepAlive)) === 0;
 }
 
 /** A code for the record, never a server's text: it may quote the prompt. */

@@ -8,7 +8,14 @@ import { type CallFacts, type Decided, decide } from "../optimizer/decide.js";
 import { conflicts, sameOptions } from "../optimizer/explicitOptions.js";
 import { histogramOf, quantile } from "../optimizer/histogram.js";
 import { needsCount } from "../optimizer/needsCount.js";
-import { profileChange, profileId, slotFromProfile, withProfile } from "../optimizer/profile.js";
+import {
+  type ProfileChange,
+  profileChange,
+  profileId,
+  slotFromProfile,
+  withLastOptions,
+  withProfile,
+} from "../optimizer/profile.js";
 import type { OutputReserve } from "../optimizer/reserve.js";
 import { afterContextError, afterOutOfMemory, type Retry } from "../optimizer/retry.js";
 import { expectedRunner, type SlotState } from "../optimizer/slotState.js";
@@ -123,10 +130,17 @@ export class Slots {
       otherBytes: others.bytes,
       observedAt: watch.observedAt,
     });
-    slot.state = seen.slot;
+    slot.state = seen.isForeign ? withLastOptions(seen.slot, this.store.get("profiles", id)) : seen.slot;
     if (!seen.isForeign && !seen.isEvicted) return;
     const counts = { foreignReloads: Number(seen.isForeign), evictions: Number(seen.isEvicted) };
-    void this.store.merge("profiles", { ...profileChange(slot.state, steadyNow(), counts), id } as never);
+    this.keep(id, slot, profileChange(slot.state, steadyNow(), counts));
+  }
+
+  /** Stores a change; a profile that is new, or was removed meanwhile, whole. */
+  private keep(id: string, { state }: Slot, change: Partial<ProfileChange>): void {
+    const { ceilings } = state.known;
+    const isNew = this.store.get("profiles", id) === undefined;
+    void this.store.merge("profiles", { ...(isNew && { ceilings }), ...change, id } as never);
   }
 
   /** Whether another program is about to load a window of its own: what was seen last says little. */
@@ -238,7 +252,8 @@ export class Slots {
       slot,
       afterOutOfMemory(slot.state, facts, decided, otherBytes, configuration, steadyNow()),
     );
-    void this.store.merge("profiles", profileChange(slot.state, steadyNow(), {}) as never);
+    const { ceilings } = slot.state.known;
+    this.keep(id, slot, { ...profileChange(slot.state, steadyNow(), {}), ceilings });
     return retry;
   }
 
@@ -280,7 +295,7 @@ export class Slots {
         outputTokens: reply.doneReason === "length" ? {} : histogramOf(reply.outputTokens),
       }),
     };
-    void this.store.merge("profiles", { ...after.change, ...this.namesOf(id, slot), counts } as never);
+    this.keep(id, slot, { ...after.change, ...this.namesOf(id, slot), counts });
     return after;
   }
 

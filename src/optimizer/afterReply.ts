@@ -23,6 +23,8 @@ export interface Reply {
   readonly sentAt?: number;
   /** Thinking together with `format`: Ollama sends two requests, the numbers are the second's. */
   readonly isTwoRequests?: boolean;
+  /** Asked to unload the model behind it (`keep_alive: 0`). */
+  readonly unloads?: boolean;
   readonly retries: number;
   readonly error: string | null;
 }
@@ -84,7 +86,7 @@ export function afterReply(
     ...(isDefault
       ? { ...slot, options: slot.pending ? slot.options : decided.options }
       : afterLoaded(slot, decided.options, now)),
-    contest: afterContested(slot, decided, reloaded, reply.loadMs, now),
+    contest: afterContested(slot, decided, reloaded, reply, now),
     known,
   };
   const counts: Partial<ProfileRecord["counts"]> = {
@@ -102,7 +104,10 @@ export function afterReply(
     isForeignReload,
     isStale: reloaded || isDefault,
     isLearnable,
-    change: profileChange(next, now, counts),
+    change: {
+      ...profileChange(next, now, counts),
+      ...(known.ceilings !== slot.known.ceilings && { ceilings: known.ceilings }),
+    },
   };
 }
 

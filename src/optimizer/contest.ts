@@ -5,6 +5,7 @@
  * decides at once repeats its own window, and the two reload by turns. Who looks until the list is steady sees the
  * other's window, and keeps that.
  */
+import type { Reply } from "./afterReply.js";
 import type { Decided } from "./callFacts.js";
 import { type Contest, expectedRunner, type SlotState } from "./slotState.js";
 import { median } from "./spill.js";
@@ -23,18 +24,21 @@ const WAITED_SHARE = 1.5;
  * The contest after a reply.
  *
  * @param reloaded whether the reply shows a load, which for a kept window is another program's doing
- * @param loadMs the reply's `load_duration` in ms
  */
 export function afterContested(
   slot: SlotState,
   decided: Decided,
   reloaded: boolean,
-  loadMs: number | null,
+  { loadMs, unloads }: Pick<Reply, "loadMs" | "unloads">,
   now: number,
 ): Contest | null {
   const numCtx = decided.options.num_ctx;
   const isKept = decided.action === "keep";
-  if (numCtx !== undefined && reloaded && (isKept || hasWaited(slot, loadMs))) {
+  // What is listed next is nothing, whoever else is there.
+  if (unloads) return null;
+  // Loads into an empty server differ by that much, from disk or from memory, without anybody to wait for.
+  const maySay = decided.loadedNumCtx !== null || slot.contest !== null;
+  if (numCtx !== undefined && reloaded && (isKept || (maySay && hasWaited(slot, loadMs)))) {
     return { numCtx, times: (slot.contest?.times ?? 0) + 1, since: now };
   }
   return isKept && !decided.joinsReload ? null : slot.contest;

@@ -53,7 +53,17 @@ export function slotFromProfile(identity: SlotIdentity, profile?: PartialProfile
 
 /** A running slot with what other programs learned meanwhile. */
 export function withProfile(slot: SlotState, profile: PartialProfile): SlotState {
-  return { ...slot, known: knowledgeOf(profile) };
+  return withLastOptions({ ...slot, known: knowledgeOf(profile) }, profile);
+}
+
+/**
+ * A runner that another program started shows its window alone; what else it was started with, of which leaving one
+ * out reloads it, stands in the profile.
+ */
+export function withLastOptions(slot: SlotState, profile: PartialProfile | undefined): SlotState {
+  const { lastOptions } = profile ?? {};
+  const isLoaded = slot.pending === null && slot.loaded !== null && slot.loaded.numCtx !== null;
+  return isLoaded && lastOptions?.num_ctx === slot.loaded.numCtx ? { ...slot, options: lastOptions } : slot;
 }
 
 /** A profile may be a partial one: who pins a window writes only that. */
@@ -84,7 +94,8 @@ export function profileId(slot: Pick<SlotState, "serverId" | "blob">): string {
 }
 
 /**
- * The change that stores a slot's state.
+ * The change that stores a slot's state, but for its ceilings: who has not heard yet of one that another program met
+ * would take it away. Who changed them adds them.
  *
  * @param counts increments
  */
@@ -100,6 +111,7 @@ export function profileChange(
     maximumNumCtx: _maximum,
     steering: _steering,
     batches: _batches,
+    ceilings: _ceilings,
     ...learned
   } = slot.known;
   const at = new Date(now).toISOString();

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { isContested } from "../../src/optimizer/contest.js";
 import type { SlotState } from "../../src/optimizer/slotState.js";
 import { afterDecision } from "../../src/optimizer/transitions.js";
-import { answered, decided, facts, loadedState, loadedWith, NOW, reply } from "./situation.js";
+import { answered, decided, facts, loadedState, loadedWith, NOW, reply, slotWith } from "./situation.js";
 
 const known = { loadMs: [2000, 2000, 2000], warmLoadMs: [20, 20, 20] };
 
@@ -62,6 +62,13 @@ describe("a kept window that was loaded all the same", () => {
   });
 });
 
+test("a reply that unloads its model (keep_alive 0) begins none: nothing will be listed, and nobody loads", () => {
+  const slot = loadedWith(8192, { known });
+  const call = facts(3000);
+  const answer = { loadMs: 2000, unloads: true };
+  expect(answered(slot, call, decided(slot, call), reply(3000, answer)).slot.contest).toBeNull();
+});
+
 test("a warm reply begins none", () => {
   expect(keptIn(20).contest).toBeNull();
 });
@@ -77,6 +84,15 @@ describe("a load of our own", () => {
   test("is none of another program's, if it took what a load takes", () => {
     expect(grownIn(2900).outcome.reloaded).toBe(true);
     expect(grownIn(2900).slot.contest).toBeNull();
+  });
+
+  test("into an empty server is none either, however long it took: nobody is waited for after each one", () => {
+    const slot = slotWith({ known });
+    const call = facts(3000);
+    const decision = decided(slot, call);
+    const { slot: next, outcome } = answered(slot, call, decision, reply(3000, { loadMs: 9000 }));
+    expect(outcome.reloaded).toBe(true);
+    expect(isContested(shown(next, null), NOW)).toBe(false);
   });
 
   test("that took as long as two waited for another program's", () => {

@@ -18,7 +18,8 @@ test("what is saved comes back at the next start", () => {
   };
   const slot = loadedWith(4096, { options: { num_ctx: 4096, num_batch: 64 }, known });
   const change = profileChange(slot, NOW, { calls: 7, spillCostMs: 12 });
-  const again = slotFromProfile(identity, change);
+  const { ceilings } = known;
+  const again = slotFromProfile(identity, { ...change, ceilings });
   expect(again.options).toEqual({ num_ctx: 4096, num_batch: 64 });
   expect(again.loaded).toBeNull();
   expect(again.known).toEqual({ ...slot.known, calls: 7, spillCostMs: 12 });
@@ -45,6 +46,20 @@ test("what other programs learned is taken over, what is loaded is not touched",
   });
   expect(next.known).toMatchObject({ recentNeeds: [2], spillCostMs: 0 });
   expect(next).toMatchObject({ options: { num_ctx: 4096 }, loaded: slot.loaded });
+});
+
+test("what a runner was started with by another program is taken over with its window, while it is loaded", () => {
+  const profile = { lastOptions: { num_ctx: 4096, num_batch: 128 }, counts: {} };
+  const slot = loadedWith(4096);
+  expect(withProfile(slot, profile).options).toEqual(profile.lastOptions);
+  expect(withProfile(loadedWith(8192), profile).options).toEqual({ num_ctx: 8192 });
+  expect(withProfile(slotWith({}), profile).options).toEqual({});
+  const pending = { options: { num_ctx: 8192 }, since: NOW, calls: 1 };
+  expect(withProfile({ ...slot, pending }, profile).options).toEqual({ num_ctx: 4096 });
+});
+
+test("ceilings are saved by who changes them: another program may have met one meanwhile", () => {
+  expect(profileChange(slotWith({}), NOW, {})).not.toHaveProperty("ceilings");
 });
 
 test("a slot without a profile knows nothing", () => {
