@@ -67,6 +67,14 @@ test("what calls cost adds up, and only loads that happened cost", () => {
   });
 });
 
+test("the prompt of a call that failed was counted by no server: it counts as little as in /metrics", () => {
+  const series = new Series();
+  series.add(endedAt(10_000, { promptTokens: 7, cachedTokens: 7 }));
+  series.add(endedAt(10_000, { promptTokens: 9_000, errorCode: "ABORTED", status: 499 }));
+
+  expect(series.total(60_000, 12_000)).toMatchObject({ promptTokens: 7, cachedTokens: 7 });
+});
+
 test("what is older than an hour is forgotten", () => {
   const series = new Series();
   series.add(endedAt(0));

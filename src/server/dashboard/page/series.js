@@ -46,7 +46,8 @@ export class Series {
     if (call.reloaded) slot.reloads++;
     slot.callMs += call.durationMs;
     slot.loadMs += call.reloaded ? (call.loadMs ?? 0) : 0;
-    slot.promptTokens += call.promptTokens ?? 0;
+    // Of a call that failed it is the optimizer's own count, often an upper bound.
+    if (call.errorCode === null) slot.promptTokens += call.promptTokens ?? 0;
     slot.cachedTokens += call.cachedTokens ?? 0;
     slot.outputTokens += call.outputTokens ?? 0;
     // What came from a cache says nothing about the model.
