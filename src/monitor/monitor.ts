@@ -59,12 +59,13 @@ export class Monitor {
    * @returns false when it was refused
    */
   record(request: RequestRecord): boolean {
-    const point = pointOf(request, this.times.parse(request.at), this.now());
+    const now = this.now();
+    const point = pointOf(request, this.times.parse(request.at), now);
     if (point === null) {
       this.left++;
       return false;
     }
-    this.series.add(point, bucketsOf(point));
+    this.series.add(point, bucketsOf(point), now);
     if (this.newest.length > 0) this.newest[this.taken++ % this.newest.length] = withoutText(request);
     for (const listener of this.listeners) {
       try {

@@ -30,12 +30,18 @@ export class Rings {
   /** The newest minute, which is in no hour yet; and its hour, which is in no day yet. */
   private minute: Tally | null = null;
   private hour: Tally | null = null;
+  /** The newest minute that a call was counted in; and the one before which all are counted as if they came late. */
+  private newest = 0;
+  private lateBefore = 0;
 
   constructor(private readonly whose: Whose) {}
 
-  add(point: Point, buckets: Buckets): void {
+  /** @param now milliseconds since 1970 */
+  add(point: Point, buckets: Buckets, now: number): void {
     const span = Math.floor(point.at / RINGS.minutes.widthMs);
-    if (this.minute !== null && span < this.minute.span) {
+    if (this.newest > spanOf("minutes", now) + 1) this.putBack(now);
+    this.newest = Math.max(this.newest, span);
+    if (span < (this.minute?.span ?? this.lateBefore)) {
       this.addLate(point, buckets);
       return;
     }
@@ -68,6 +74,27 @@ export class Rings {
     const day = this.hour && this.place("days", dayOf(this.hour.span));
     if (this.hour && day) this.join(this.hour, day);
     this.hour = this.place("hours", hour);
+  }
+
+  /**
+   * The clock ran ahead and was put right: spans that have not come yet would keep their places from those that come
+   * before them. Until no tally is left that holds what it can already, each place is counted by itself.
+   */
+  private putBack(now: number): void {
+    if (this.minute && this.hour) this.join(this.minute, this.hour);
+    const day = this.hour && this.place("days", dayOf(this.hour.span));
+    if (this.hour && day) this.join(this.hour, day);
+    this.minute = null;
+    this.hour = null;
+    this.newest = 0;
+    this.lateBefore = ((spanOf("days", now) + 2) * RINGS.days.widthMs) / RINGS.minutes.widthMs;
+    for (const ring of Object.keys(RINGS) as Ring[]) {
+      for (const [index, tally] of Object.entries(this.tallies[ring])) {
+        if (tally.span <= spanOf(ring, now) + 1) continue;
+        delete this.tallies[ring][Number(index)];
+        this.bytes -= tally.bytes;
+      }
+    }
   }
 
   private join(part: Tally, sum: Tally): void {
@@ -128,6 +155,7 @@ export class Rings {
   }
 }
 
+const spanOf = (ring: Ring, at: number): number => Math.floor(at / RINGS[ring].widthMs);
 const hourOf = (minute: number): number => Math.floor((minute * RINGS.minutes.widthMs) / RINGS.hours.widthMs);
 const dayOf = (hour: number): number => Math.floor((hour * RINGS.hours.widthMs) / RINGS.days.widthMs);
 

@@ -31,11 +31,12 @@ export class Series {
   /** @param maxBytes what was not called for longest is forgotten beyond it */
   constructor(private readonly maxBytes: number) {}
 
-  add(point: Point, buckets: Buckets): void {
+  /** @param now milliseconds since 1970 */
+  add(point: Point, buckets: Buckets, now: number): void {
     const model = this.modelOf(point.model);
-    this.addTo(this.all, point, buckets);
-    this.addTo(model.rings, point, buckets);
-    if (point.templateId !== null) this.addTo(this.templateOf(model, point.templateId), point, buckets);
+    this.addTo(this.all, point, buckets, now);
+    this.addTo(model.rings, point, buckets, now);
+    if (point.templateId !== null) this.addTo(this.templateOf(model, point.templateId), point, buckets, now);
     if (this.bytes > this.maxBytes) this.forget();
   }
 
@@ -53,10 +54,10 @@ export class Series {
     ]);
   }
 
-  private addTo(rings: Rings, point: Point, buckets: Buckets): void {
+  private addTo(rings: Rings, point: Point, buckets: Buckets, now: number): void {
     rings.usedAt = ++this.uses;
     const before = rings.bytes;
-    rings.add(point, buckets);
+    rings.add(point, buckets, now);
     this.bytes += rings.bytes - before;
   }
 

@@ -123,6 +123,38 @@ describe("figures", () => {
   });
 });
 
+test("whatever a clock did before it was put right, each call from then on is counted once", () => {
+  const lasts = [{ minutes: 60 }, { hours: 48 }, { days: 31 }];
+  const widths = [MINUTE, HOUR, DAY];
+  const errors = fc.oneof(...[HOUR, 3 * DAY, 400 * DAY].map((max) => fc.integer({ min: -max, max })));
+  const ages = fc.oneof(...[30 * MINUTE, 40 * HOUR, 25 * DAY].map((max) => fc.integer({ min: 0, max })));
+  const wrong = fc.array(fc.tuple(errors, fc.boolean()), { minLength: 1, maxLength: 6 });
+  const right = fc.array(fc.tuple(ages, fc.integer({ min: 0, max: 2 * DAY })), { maxLength: 20 });
+  fc.assert(
+    fc.property(wrong, right, (before, after) => {
+      let now = NOON;
+      const monitor = new Monitor({ now: () => now });
+      const counted = () => lasts.map((last) => monitor.figures(last).calls);
+      for (const [error, looks] of before) {
+        now = NOON + error;
+        monitor.record(call(now));
+        if (looks) counted();
+      }
+      now = NOON;
+      for (const [age, pause] of after) {
+        now += pause;
+        const known = counted();
+        monitor.record(call(now - age));
+        const isWithin = (index: number) =>
+          Math.floor(now / widths[index]!) - Math.floor((now - age) / widths[index]!) < [60, 48, 31][index]!;
+        expect(counted()).toEqual(known.map((calls, index) => calls + Number(isWithin(index))));
+        expect(monitor.state.bytes).toBeGreaterThan(0);
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
 describe("memory", () => {
   test("stays bounded however many templates there are, and all calls are still counted", () => {
     const monitor = monitorAt(NOON, { maxBytes: 2_000_000, recent: 10 });
