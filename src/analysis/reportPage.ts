@@ -177,7 +177,7 @@ function trends({ overall, groups }: Trends): Block[] {
                 duration(trend.historyMs),
                 duration(trend.recentMs),
                 sure(trend.confidence),
-                signedPercent(trend.changePerDay),
+                trend.changePerDay === null ? "less than a day" : signedPercent(trend.changePerDay),
               ];
             }),
           ),
@@ -304,12 +304,10 @@ function costs(of: Costs): Block[] {
   ];
   const days = Object.entries(of.byDay).slice(-DAYS);
   const models = Object.entries(of.byModel).slice(0, LISTED);
+  const others = of.total.otherPricedCalls;
   const gaps = [
     of.total.uncountedCalls > 0 ? `${plural(of.total.uncountedCalls, "call")} without token counts` : "",
     of.total.unpricedCalls > 0 ? `${plural(of.total.unpricedCalls, "call")} of models without a price` : "",
-    of.total.otherPricedCalls > 0
-      ? `${plural(of.total.otherPricedCalls, "call")} at the price of all other models`
-      : "",
   ].filter((gap) => gap !== "");
   return [
     heading("Costs"),
@@ -323,6 +321,7 @@ function costs(of: Costs): Block[] {
       days.map(([name, line]) => row(name, line)),
     ),
     ...(gaps.length > 0 ? [text(`Not in these sums: ${gaps.join(", ")}.`)] : []),
+    ...(others > 0 ? [text(`Charged at the price of all other models: ${plural(others, "call")}.`)] : []),
   ];
 }
 

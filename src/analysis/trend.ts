@@ -149,8 +149,9 @@ function verdictOf(ratio: number, p: number): TrendVerdict {
   return ratio > 1 ? "degrading" : "improving";
 }
 
-/** Theil-Sen slope of the logarithm of medians over time. */
-function changePerDay(inOrder: readonly Point[]): number {
+/** Theil-Sen slope of the logarithm of medians over time; null where less than a day tells of none. */
+function changePerDay(inOrder: readonly Point[]): number | null {
+  if (inOrder.at(-1)!.at - inOrder[0]!.at < DAY_MS) return null;
   const size = Math.max(1, Math.ceil(inOrder.length / SLOPE_POINTS));
   const times: number[] = [];
   const values: number[] = [];
@@ -178,6 +179,8 @@ function overall(groups: readonly Compared[]): Measured<TrendResult> {
     return notEnough(most, MINIMUM);
   }
   const spent = judged.reduce((sum, each) => sum + each.spentMs, 0) || 1;
+  const dated = judged.filter(({ trend }) => trend.changePerDay !== null);
+  const datedSpent = dated.reduce((sum, each) => sum + each.spentMs, 0) || 1;
   const weighted = (pick: (trend: TrendResult) => number): number =>
     judged.reduce((sum, { trend, spentMs }) => sum + (pick(trend) * spentMs) / spent, 0);
   const total = (pick: (trend: TrendResult) => number): number =>
@@ -194,7 +197,10 @@ function overall(groups: readonly Compared[]): Measured<TrendResult> {
     historyMs: weighted((trend) => trend.historyMs),
     recentCalls: total((trend) => trend.recentCalls),
     historyCalls: total((trend) => trend.historyCalls),
-    changePerDay: weighted((trend) => trend.changePerDay),
+    changePerDay:
+      dated.length === 0
+        ? null
+        : dated.reduce((sum, { trend, spentMs }) => sum + (trend.changePerDay! * spentMs) / datedSpent, 0),
   };
 }
 

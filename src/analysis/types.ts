@@ -138,8 +138,8 @@ export interface TrendResult {
   readonly historyMs: number;
   readonly recentCalls: number;
   readonly historyCalls: number;
-  /** Theil-Sen slope as change per day: 0.02 = 2 % slower each day. */
-  readonly changePerDay: number;
+  /** Theil-Sen slope as change per day: 0.02 = 2 % slower each day; null where the calls span less than a day. */
+  readonly changePerDay: number | null;
 }
 
 /** Whether calls got slower or faster, all together and by group. */

@@ -190,6 +190,13 @@ test("records that cannot be reckoned with are left out and told of", async () =
   await expect(reportOf([], { now: Number.NaN })).rejects.toMatchObject({ code: "OPTION_INVALID" });
 });
 
+test("calls at the price of all other models are in the sums, and said to be so", async () => {
+  const prices = { models: { "*": { inputPer1k: 1, outputPer1k: 2 } } };
+  const page = reportMarkdown(await reportOf([request()], { now, prices }));
+  expect(page).toContain("Charged at the price of all other models: 1 call.");
+  expect(page).not.toContain("Not in these sums");
+});
+
 describe("the page", () => {
   const hostile = `</title><script>alert(1)</script>" onload='x' | [a](javascript:x) & <img src=x onerror=y>\u0000`;
   const full = async (name: string): Promise<Report> => {

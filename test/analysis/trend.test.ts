@@ -47,6 +47,14 @@ describe("a trend", () => {
     expect(groups).toHaveLength(1);
   });
 
+  test("of less than a day has no change a day", () => {
+    const factor = (index: number) => 1 + index / 1000;
+    const minutes = trendOf(traffic({ seed: 1, calls: 200, sigma: 0.3, everyMs: 600, factor }), {
+      now,
+    }).overall;
+    expect(minutes).toMatchObject({ enough: true, changePerDay: null });
+  });
+
   test("is not another mixture of calls: more slow ones than before make no template slower", () => {
     const calls = traffic({
       seed: 4,
