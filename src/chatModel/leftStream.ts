@@ -1,19 +1,25 @@
 /** Leaving LangChain's streams of events, versions 1 and 2. */
-import type { IterableReadableStream } from "@langchain/core/utils/stream";
+import { IterableReadableStream } from "@langchain/core/utils/stream";
 
 /**
- * Lets `break` stop the server. Core's version 1 waits for the whole run when it is left; version 2 aborts it, and
- * rejects with that very abort (core 1.2.13).
+ * Lets `break` and `cancel` stop the server, the latter being how an HTTP response ends whose reader went away.
+ * Core's version 1 waits for the whole run when it is left, encoded events are not told of it, and version 2
+ * aborts it, and rejects with that very abort (core 1.2.13).
  */
 export function stopsWhenLeft<T>(
   events: IterableReadableStream<T>,
   stop: () => void,
 ): IterableReadableStream<T> {
-  const leave = events.return.bind(events);
-  return Object.defineProperty(events, "return", {
-    value: async (value?: T) => {
+  const reader = events.getReader();
+  return new IterableReadableStream<T>({
+    async pull(controller) {
+      const { done, value } = await reader.read();
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    async cancel(reason) {
       stop();
-      return leave().catch(() => ({ done: true, value }));
+      await reader.cancel(reason).catch(() => {});
     },
   });
 }

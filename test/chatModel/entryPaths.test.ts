@@ -174,3 +174,15 @@ test("an abort carries the output so far", async () => {
   expect(error.partialOutput?.text).toMatch(/^word0 /);
   expect(error.cause).toMatchObject({ message: "enough" });
 });
+
+/** Of a program that hands the events on, as an HTTP response does. */
+test.each(["v1", "v2"] as const)("cancelling events %s stops the server, encoded or not", async (version) => {
+  for (const encoding of [undefined, "text/event-stream"] as const) {
+    await using b = await bench(slow, { realTime: true });
+    const options = { version, ...(encoding && { encoding }) } as { version: "v2" };
+    const reader = b.model().streamEvents("a", options).getReader();
+    for (let read = 0; read < 4; read++) await reader.read();
+    await reader.cancel();
+    await until(() => b.server.requests.some(({ aborted }) => aborted));
+  }
+});

@@ -314,6 +314,21 @@ describe("onOverflow", () => {
 });
 
 describe("callbacks", () => {
+  test("a handler that forbids the call stops the server, and the next call is free to go", async () => {
+    await using b = await bench({ outputTokens: 200, chunkDelayMs: 50 }, { realTime: true });
+    const guard = {
+      name: "guard",
+      raiseError: true,
+      awaitHandlers: true,
+      handleCustomEvent: () => Promise.reject(new Error("too long")),
+    };
+    await expect(b.model().invoke("a", { callbacks: [guard] })).rejects.toThrow("too long");
+    await expect.poll(async () => (await b.records()).map(({ error }) => error)).toEqual(["ABORTED"]);
+    // It needs another window, which waits for the calls under way.
+    const reply = await b.model({ numPredict: 1 }).invoke("word ".repeat(9_000));
+    expect(decisionOf(reply).action).toBe("grow");
+  });
+
   test("the decision comes as a custom event with the run's id, and the usage as a token", async () => {
     await using b = await bench();
     const events: unknown[][] = [];
