@@ -205,7 +205,8 @@ export class Planner {
   private permitted(call: EngineCall, model: InstalledModel, decided: Decided): Decided {
     if (!decided.overflow) return decided;
     if (call.onOverflow !== "cut") throw overflowError(decided.overflow, decided.promptTokens ?? 0, model);
-    return { ...decided, truncate: undefined, reason: `${decided.reason}; cut by the server as asked` };
+    const reason = decided.reason.replace(/\.$/, "; cut by the server as asked.");
+    return { ...decided, truncate: undefined, reason };
   }
 
   /** What to send after the server refused the prompt's length; null when that is final. */

@@ -304,6 +304,7 @@ describe("onOverflow", () => {
     const reply = await b.model({ onOverflow: "cut" }).invoke(conversation);
     expect(b.bodies().at(-1)).not.toHaveProperty("truncate");
     expect(decisionOf(reply).outcome?.cut).toBe(true);
+    expect(decisionOf(reply).reason).toMatch(/\(limit: \w+\); cut by the server as asked\.$/);
   });
 
   test("a window that the user set is never grown", async () => {
