@@ -27,7 +27,8 @@ export function storeFolder(
  * @throws OptimizerError `STORE_NEWER` and what else `openJsonStore` and `ready()` throw
  */
 export async function openStore(folder: string, logger: Logger): Promise<OptimizerStore> {
-  const store = openJsonStore(folder, { logger });
+  // Text is in an export only where somebody asked for it.
+  const store = openJsonStore(folder, { logger, storeText: true });
   try {
     await store.ready();
     return store;

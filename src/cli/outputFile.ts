@@ -40,20 +40,22 @@ export async function writeWhole(
     else await pipeline(from, to, { signal });
     await rename(part, file);
   } catch (error) {
-    await rm(part, { force: true });
+    await rm(part, { force: true }).catch(() => {});
     throw isFileError(error) ? notWritten(file, error) : error;
   }
 }
 
 function isFileError(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && "syscall" in error && "path" in error;
+  return error instanceof Error && "syscall" in error;
 }
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOSPC: "the disk is full",
   EACCES: "permission is denied",
   EROFS: "the file system is read-only",
+  EDQUOT: "the disk quota is used up",
   ENOENT: "its folder does not exist",
+  ENOTDIR: "its folder is none",
   EISDIR: "it is a folder",
 };
 

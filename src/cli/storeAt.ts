@@ -145,10 +145,10 @@ async function reached(opened: Opened): Promise<Opened> {
 
 async function openRedis(url: string, prefix: string | undefined, logger: Logger): Promise<Opened> {
   const { client, end } = await redisClient(url);
-  return { store: redisStore(client, { prefix, logger }), end };
+  return { store: redisStore(client, { prefix, logger, storeText: true }), end };
 }
 
 async function openPostgres(url: string, prefix: string | undefined, logger: Logger): Promise<Opened> {
   const { client, end } = await postgresClient(url);
-  return { store: postgresStore(client, { prefix, logger }), end };
+  return { store: postgresStore(client, { prefix, logger, storeText: true }), end };
 }

@@ -1,5 +1,13 @@
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +16,7 @@ import { gunzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openJsonStore } from "../../src/storage/json/openJsonStore.js";
 import { NOT_INSTALLED, postgresUrl, redisUrl } from "../contract/servers.js";
+import { canMountTmpfs, mountTmpfs, unmount } from "../storage/tmpfs.js";
 import { commandLine } from "./commandLine.js";
 import { requestAt } from "./requestAt.js";
 
@@ -76,6 +85,44 @@ test("a file that is there stays, unless it is forced", async () => {
   expect((await exporting(at("mine"), "--force", "--json")).out).toBe(
     `${JSON.stringify({ file: at("mine"), requests: 1200, documents: 1 })}\n`,
   );
+});
+
+test("prompts and replies that a store has come along", async () => {
+  const text = { prompt: "Why is the sky blue?", reply: "Rayleigh." };
+  const from = openJsonStore(at("from"), { storeText: true });
+  await from.append({ ...requestAt(0), id: "told", text });
+  await from.close();
+  await exporting(at("all"));
+  await importing(at("all"));
+  const to = openJsonStore(at("to"));
+  const told = [];
+  for await (const request of to.requests()) if (request.text) told.push(request.text);
+  expect(told).toEqual([text]);
+  await to.close();
+});
+
+test("a file that cannot be written is told in words, and so is a store that cannot be read", async () => {
+  writeFileSync(at("file"), "");
+  expect((await exporting(at("file/all"))).err).toMatch(
+    /^FILE_NOT_WRITTEN: .*all cannot be written: its folder is none/m,
+  );
+  mkdirSync(at("from/v1/requests/2100-01-01-00001.jsonl"));
+  expect((await exporting(at("all"))).err).toMatch(/^STORE_READ_FAILED: .*2100-01-01-00001.jsonl/m);
+  expect(readdirSync(folder).sort()).toEqual(["file", "from"]);
+});
+
+test.skipIf(!canMountTmpfs())("on a full disk nothing is left behind, and the reason is told", async () => {
+  mkdirSync(at("disk"));
+  mountTmpfs(at("disk"));
+  try {
+    writeFileSync(at("disk/ballast"), Buffer.alloc(900_000));
+    expect((await exporting(at("disk/all"))).err).toMatch(
+      /^FILE_NOT_WRITTEN: .*all cannot be written: the disk is full/m,
+    );
+    expect(readdirSync(at("disk"))).toEqual(["ballast"]);
+  } finally {
+    unmount(at("disk"));
+  }
 });
 
 test("Ctrl-C in the middle of an export leaves neither a file nor half of one", async () => {

@@ -1,5 +1,5 @@
 /** The request log: one request a line, in segments that retention can remove whole. */
-import { open, readdir, readFile, stat, unlink } from "node:fs/promises";
+import { open, readdir, stat, unlink } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { RequestRecord } from "../../records.js";
 import type { Committed } from "../commitQueue.js";
@@ -7,8 +7,9 @@ import { startPace } from "../pace.js";
 import { matchesQuery } from "../requestQuery.js";
 import type { RequestQuery } from "../store.js";
 import { type AppendLog, openAppendLog, splitLines } from "./appendLog.js";
-import { fileErrorCode, writeFailure } from "./failure.js";
+import { readFailure, writeFailure } from "./failure.js";
 import { syncFolder } from "./folder.js";
+import { readIfPresent } from "./readIfPresent.js";
 import { parseJson } from "./snapshotFile.js";
 
 const NAME = /^(\d{4}-\d{2}-\d{2})-(\d{5})\.jsonl$/;
@@ -68,7 +69,10 @@ export class RequestLog {
 
   /** Reads one segment at a time. */
   async *read(query: RequestQuery): AsyncGenerator<RequestRecord> {
-    const all = await this.#names();
+    const { folder } = this.#options;
+    const all = await this.#names().catch((error: unknown) => {
+      throw readFailure(folder, error);
+    });
     const names = all.filter((_, index) => mayHold(all[index + 1], query));
     if (query.newestFirst) names.reverse();
     let left = query.limit ?? Number.POSITIVE_INFINITY;
@@ -150,11 +154,8 @@ export class RequestLog {
   }
 
   async #readSegment(name: string): Promise<Buffer> {
-    return readFile(join(this.#options.folder, name)).catch((error: unknown) => {
-      // Removed by retention while we read the one before.
-      if (fileErrorCode(error) === "ENOENT") return Buffer.alloc(0);
-      throw error;
-    });
+    // Removed by retention while we read the one before.
+    return (await readIfPresent(join(this.#options.folder, name))) ?? Buffer.alloc(0);
   }
 
   async #count(name: string, isInUse: boolean): Promise<number> {
