@@ -138,6 +138,15 @@ test("a forgotten template goes with its tasks, and undo brings all back with th
   expect(byId(await templates())).toEqual(byId(before));
 });
 
+test("undo makes nothing of a template that was forgotten meanwhile", async () => {
+  await callOnce();
+  const [system] = (await templates()).filter(({ scope }) => scope === "system");
+  await yes("set", "template", system!.id, "2500");
+  await stored((store) => void store.remove("templates", system!.id));
+  await yes("undo");
+  expect((await templates()).map(({ id }) => id)).not.toContain(system!.id);
+});
+
 test("a pinned template stays when there is no room, with its system prompt", async () => {
   await callOnce();
   const [first] = (await templates()).filter(({ scope }) => scope === "task");
@@ -192,6 +201,10 @@ test("what cannot be done is refused with what to do", async () => {
   expect(await errorOf("forget")).toMatch(/Nothing was named to forget/);
   expect(await errorOf("pin", "windw", "tiny")).toMatch(/Did you mean window\?/);
   expect(await errorOf("pin", "window")).toMatch(/No window was named. Name a model/);
+  await stored((store) => {
+    for (const { id } of [...store.list("templates")].slice(1)) void store.remove("templates", id);
+  });
+  expect(await errorOf("forget", "template", "")).toMatch(/No template was named/);
   expect(await errorOf("pin", "window", "tinny")).toMatch(
     new RegExp(`MODEL_NOT_FOUND.*"tinny" in ${folder}; there are tiny.*Did you mean tiny`),
   );

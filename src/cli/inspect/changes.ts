@@ -114,7 +114,8 @@ export function planChange(store: OptimizerStore, verb: Verb, words: readonly st
       `${meant ? `Did you mean ${meant}? ` : ""}Name one of ${nouns.join(", ")}.`,
     );
   }
-  if (name === undefined) {
+  // An empty name, as of a variable that a script lacks, begins every ID.
+  if (!name) {
     throw usageError(
       `No ${noun} was named`,
       isOfModel(noun) ? "Name a model." : `Give its ID of \`inspect ${noun}s\`.`,

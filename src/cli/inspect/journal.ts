@@ -68,7 +68,9 @@ export async function undo(store: OptimizerStore): Promise<void> {
   await Promise.all(
     step.before.map(async (before) => {
       if (before.type === "changed") {
-        await store.merge(before.kind, { id: before.id, ...before.fields } as never);
+        // What is gone by now had nothing else to it: the fields alone would be half a record.
+        if (store.get(before.kind, before.id))
+          await store.merge(before.kind, { id: before.id, ...before.fields } as never);
       } else if (store.get(before.kind, before.document.id)) {
         await store.merge(before.kind, { id: before.document.id, counts: before.document.counts } as never);
       } else {
