@@ -76,6 +76,7 @@ async function compare(options: DemoOptions, { environment, out, err, signal }: 
   };
   const plain = new ChatOllama({ ...fields, maxRetries: 0 });
   const optimized = new OptimizedChatOllama({ ...fields, store: folder, maxRetries: 0 });
+  let isOver = false;
   try {
     const prompts = await promptsFor(optimized, options.short ? 20 : 60);
     const size = prompts.length;
@@ -97,11 +98,10 @@ async function compare(options: DemoOptions, { environment, out, err, signal }: 
     const truth = await promptSizes(server, prompts, [before, after], signal);
     const measured: Measured = { before, after, truth, weightBytes, folder };
     out.write(options.json ? asJson(measured, server) : report(measured));
-  } catch (error) {
-    rmSync(folder, { recursive: true, force: true });
-    throw error;
+    isOver = true;
   } finally {
     await optimized.store.close();
+    if (!isOver) rmSync(folder, { recursive: true, force: true });
     await server.close();
   }
 }

@@ -182,6 +182,19 @@ describe("demo", () => {
     expect(readdirSync(folder)).toEqual(before);
   });
 
+  test("says what the server said when it breaks under the second model, and leaves no store", async () => {
+    const ollama = await start();
+    const before = readdirSync(folder);
+    const running = run(ollama.origin, ["--short"]);
+    await vi.waitUntil(() => calls(ollama).optimized.length > 0, { timeout: 20_000, interval: 1 });
+    ollama.failNext({ path: "/api/chat", status: 500, times: 99 });
+    const { exitCode, err } = await running;
+
+    expect(exitCode).toBe(1);
+    expect(err).toContain("SERVER_ERROR: Ollama answered 500");
+    expect(readdirSync(folder)).toEqual(before);
+  });
+
   test("stops when it is told to, and leaves no store", async () => {
     const ollama = await start({ realTime: true });
     const stop = new AbortController();
