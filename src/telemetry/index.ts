@@ -22,6 +22,9 @@ export interface TelemetryOptions {
 const CLIENT = 2 satisfies SpanKind.CLIENT as SpanKind;
 const ERROR = 2 satisfies SpanStatusCode.ERROR as SpanStatusCode;
 
+/** Ids remembered: two callback handlers on one store hand in the same call. */
+const REMEMBERED = 2_000;
+
 /**
  * Tells OpenTelemetry of each call that this process records in a store, when it ends. A span is a child of what
  * is active then: with a context manager, of the caller's own span.
@@ -36,7 +39,11 @@ const ERROR = 2 satisfies SpanStatusCode.ERROR as SpanStatusCode;
 export function observeWith(store: OptimizerStore, options: TelemetryOptions): () => void {
   const { tracer, meter, includeText = false, now = Date.now } = options;
   const measure = meter && requestMetrics(meter);
+  const told = new Set<string>();
   return onAppend(store, (request) => {
+    if (told.has(request.id)) return;
+    told.add(request.id);
+    if (told.size > REMEMBERED) told.delete(told.values().next().value as string);
     const startedAt = Date.parse(request.at);
     // A clock that was put back while the call ran would make it shorter than the server says it was.
     const durationMs = Math.max(now() - startedAt, request.totalMs ?? 0);

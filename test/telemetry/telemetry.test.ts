@@ -1,4 +1,5 @@
 import { HumanMessage } from "@langchain/core/messages";
+import { FakeListChatModel } from "@langchain/core/utils/testing";
 import { SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import {
   AggregationTemporality,
@@ -14,7 +15,7 @@ import {
   SimpleSpanProcessor,
 } from "@opentelemetry/sdk-trace-base";
 import { expect, test } from "vitest";
-import { OptimizedChatOllama } from "../../src/index.js";
+import { OptimizedChatOllama, OptimizerCallbackHandler } from "../../src/index.js";
 import type { RequestRecord } from "../../src/records.js";
 import { memoryStore } from "../../src/storage/memory.js";
 import { observeWith, type TelemetryOptions } from "../../src/telemetry/index.js";
@@ -166,4 +167,21 @@ test("a call of the chat model is traced, whoever made the model", async () => {
   expect(spans()[0]!.attributes).toMatchObject({ "ollama_optimizer.action": "load" });
   await model.store.close();
   await ollama.close();
+});
+
+test("a call that two observers hand in is told once", async () => {
+  const { tracer, spans } = tracing();
+  const { meter, collect } = metering();
+  const store = memoryStore();
+  const stop = observeWith(store, { tracer, meter, now: () => NOON + 2_000 });
+  const handlers = [1, 2].map(() => new OptimizerCallbackHandler({ store }));
+  const model = new FakeListChatModel({ responses: ["yes"] });
+  await model.invoke("Is it?", { callbacks: handlers });
+  stop();
+  await store.flush();
+
+  expect(spans()).toHaveLength(1);
+  const { points } = (await collect()).get("gen_ai.client.operation.duration")!;
+  expect(points.map(({ value }) => value.count)).toEqual([1]);
+  await store.close();
 });
