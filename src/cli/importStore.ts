@@ -14,8 +14,8 @@ export const usage: string = `import FILE [options]
 
 Adds an export to a store: requests that it lacks, and what was learned, counts added to counts. FILE is what \`export\`
 wrote, compressed or not; "-" is the standard input. The same export is refused a second time, for its counts would be
-added twice. Ctrl-C stops between requests, and the import can be begun again; what was learned is taken in at a stroke
-at the end.
+added twice; so would those of a later export of the same store, which belongs into an empty one. Ctrl-C stops between
+requests, and the import can be begun again; what was learned is taken in at a stroke at the end.
 
   --json          what was read, as JSON
 ${STORE_HELP}

@@ -85,7 +85,8 @@ export async function* exportStore(
 
 /**
  * Adds an export to a store: requests that it lacks, documents by the merge rule (counts are added), settings that
- * it lacks. Exports of older versions are carried to the present one.
+ * it lacks. Exports of older versions are carried to the present one. The same export is refused a second time; a
+ * later one of the same store is not, and would count twice what both hold: it belongs into an empty store.
  *
  * @returns how many requests and documents were in the export
  * @throws OptimizerError `STORE_NEWER`, `STORE_EXPORT_DAMAGED`, `STORE_ALREADY_IMPORTED`
