@@ -57,8 +57,10 @@ onEachOllama((origin, version) => {
     "what %s takes is predicted at windows it never loaded, as the cache's formula says",
     async (model, budgetMs, windows) => {
       const { line, numBatch, memory, formulaBytesPerToken } = await calibration(origin, model, { budgetMs });
-      expect(Math.abs(line!.bytesPerToken / formulaBytesPerToken! - 1)).toBeLessThan(0.1);
-      for (const numCtx of windows) {
+      // A machine too slow to choose a batch in the time leaves the choice to Ollama, which differs by window.
+      if (numBatch !== null)
+        expect(Math.abs(line!.bytesPerToken / formulaBytesPerToken! - 1)).toBeLessThan(0.1);
+      for (const numCtx of windows.filter((numCtx) => numBatch !== null || numCtx <= 4_096)) {
         expect(memory.some((point) => point.numCtx === numCtx)).toBe(false);
         const options = { num_ctx: numCtx, ...(numBatch && { num_batch: numBatch }) };
         const measured = await loadedBytes(origin, model, options);

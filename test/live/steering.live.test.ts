@@ -44,6 +44,8 @@ onEachOllama((origin) => {
     expect(decisionOf(kept)).toMatchObject({ action: "keep", numCtx: before.numCtx });
 
     await nothingLoaded(origin);
+    // After a pause the next call looks at the server before it is decided.
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
     const small = await model.invoke(words(20));
     expect(decisionOf(small)).toMatchObject({ action: "load", numBatch: 64 });
     expect(decisionOf(small).numCtx!).toBeLessThan(before.numCtx!);

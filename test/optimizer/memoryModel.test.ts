@@ -29,6 +29,19 @@ test("one window, or points of another batch, are no line", () => {
   expect(memoryLine([exact(4096), point(8192, 9e9, { numBatch: 256 })], null)).toBeNull();
 });
 
+test("where the server chooses the batch, windows of one choice make the line", () => {
+  // Ollama 0.34.0 without num_batch, a model of 13 MB: 512 up to 4,096 tokens, 1,024 above.
+  const measured = [
+    point(2048, 30_282_874),
+    point(4096, 40_768_634),
+    point(8192, 76_472_646),
+    point(16_384, 126_804_294),
+  ];
+  expect(predictedBytes(memoryLine(measured, null)!, 10_240)).toBe(89_055_558);
+  expect(predictedBytes(memoryLine(measured.slice(0, 3), null)!, 3072)).toBe(35_525_754);
+  expect(memoryLine(measured.slice(1, 3), null)!.bytesPerToken).toBeGreaterThan(6144);
+});
+
 test("memory that falls with the window is no line", () => {
   expect(memoryLine([point(4096, 6e9), point(8192, 5e9)], null)).toBeNull();
 });
