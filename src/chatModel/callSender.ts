@@ -12,7 +12,10 @@ import type { OptCommand } from "./optCommand.js";
 import type { OptimizeMode, OptimizerCallOptions, OptimizerFields } from "./options.js";
 
 /** The slice of the engine that a model needs. */
-export type ModelEngine = Pick<Engine, "send" | "countTokens" | "modelFacts" | "learnModel">;
+export type ModelEngine = Pick<
+  Engine,
+  "send" | "countTokens" | "modelFacts" | "learnModel" | "lookNowAndThen"
+>;
 
 /** Call options as LangChain hands them on, with what this package adds. */
 export type CallOptions = OptimizerCallOptions & { readonly signal?: AbortSignal };
@@ -118,7 +121,7 @@ export class CallSender {
   /** Cache keys hold the digest; a server that is away or slow does not keep a cache from answering by the name alone. */
   async learnDigest(model: string, signal: AbortSignal | undefined): Promise<void> {
     expectListeners(signal);
-    if (this.facts(model)) return;
+    if (this.facts(model)) return this.engine.lookNowAndThen(this.address.origin);
     const late = AbortSignal.timeout(LEARN_MS);
     // An abort is the call's own to report.
     await unlessAborted(this.learn(model), signal ? AbortSignal.any([signal, late]) : late).catch(() => {});

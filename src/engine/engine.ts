@@ -181,6 +181,11 @@ export class Engine {
     return this.planner.modelFacts(origin, model);
   }
 
+  /** Looks in the background, at most every half minute, whether a model was made anew. */
+  lookNowAndThen(origin: string): void {
+    this.planner.lookNowAndThen(origin);
+  }
+
   /** Asks the server for a model's facts; null when it does not tell. */
   async learnModel(
     call: Pick<EngineCall, "origin" | "headers" | "transport">,

@@ -287,6 +287,10 @@ export class Planner {
     };
   }
 
+  lookNowAndThen(origin: string): void {
+    this.watches.get(origin)?.lookNowAndThen();
+  }
+
   async learnModel(where: Where, name: string): Promise<ModelFacts | null> {
     const watch = this.watchOf(where);
     await Promise.all([watch.learn(name), watch.refresh()]);

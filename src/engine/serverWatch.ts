@@ -168,6 +168,11 @@ export class ServerWatch {
     return null;
   }
 
+  /** For calls of which nothing is decided, so that a model made anew is noticed where all replies are cached. */
+  lookNowAndThen(): void {
+    if (this.now() - this.askedAt >= INSTALLED_MS) void this.refresh();
+  }
+
   /** Asks `/api/ps` now; calls at the same time share one request. Never rejects. */
   refresh(): Promise<void> {
     this.refreshing ??= this.look().finally(() => {

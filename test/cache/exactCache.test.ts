@@ -13,10 +13,11 @@ import { tool } from "@langchain/core/tools";
 import { FakeListChatModel } from "@langchain/core/utils/testing";
 import { ChatOllama } from "@langchain/ollama";
 import { createAgent } from "langchain";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { ExactCache, type ReplyCacheOptions, type SkipReason } from "../../src/cache/index.js";
 import { memoryBackend } from "../../src/cache/memoryBackend.js";
+import { engineOf } from "../../src/chatModel/engineOf.js";
 import { OptimizedChatOllama } from "../../src/chatModel/optimizedChatOllama.js";
 import { OptimizedOllama } from "../../src/chatModel/optimizedOllama.js";
 import type { OptimizedChatOllamaInput } from "../../src/chatModel/options.js";
@@ -205,6 +206,16 @@ test("the key holds the digest of the model, so that one made anew under its nam
   const call = c.model();
   await call.invoke("a");
   expect(call._getSerializedCacheKeyParametersForCall({})).toMatch(/digest:"[0-9a-f]{64}"/);
+});
+
+test("hits have the server looked at now and then, so that a model made anew is noticed without any call", async () => {
+  await using c = await cached();
+  await c.model().invoke("a");
+  const engine = engineOf(c.b.store, undefined);
+  const look = vi.spyOn(engine, "lookNowAndThen");
+  expect(mark(await c.model().invoke("a"))).toBeDefined();
+  for await (const _ of await c.model().stream("a"));
+  expect(look.mock.calls).toEqual([[c.b.server.origin], [c.b.server.origin]]);
 });
 
 test("agents hit at every step, tool calls included", async () => {

@@ -75,3 +75,23 @@ describe("waiting for a look at the server", () => {
     await expect(watch.beforeDecision()).resolves.toBeUndefined();
   });
 });
+
+test("without decisions, a model made anew is noticed within half a minute", async () => {
+  const clock = { ms: 1_000_000 };
+  let digest = "a";
+  const transport: Transport = async (url) => {
+    if (url.endsWith("/api/ps")) return reply(200, { models: [] });
+    return reply(200, url.endsWith("/api/tags") ? { models: [{ name: "m:latest", digest }] } : {});
+  };
+  const watch = new ServerWatch({ origin: "http://gpu-box:11434", transport }, () => clock.ms, silentLogger);
+  await watch.learn("m");
+  await watch.refresh();
+  digest = "b";
+  clock.ms += 29_000;
+  watch.lookNowAndThen();
+  expect(watch.model("m")?.digest).toBe("a");
+  clock.ms += 1_000;
+  watch.lookNowAndThen();
+  await expect.poll(() => watch.model("m")).toBe(undefined);
+  expect((await watch.learn("m"))?.digest).toBe("b");
+});
