@@ -23,6 +23,10 @@ export interface WireRequest {
   readonly prompt?: string;
   readonly system?: string;
   readonly suffix?: string;
+  /** Instead of the model's own. */
+  readonly template?: string;
+  /** Token ids of what was said before, as `/api/generate` returned them. */
+  readonly context?: readonly number[];
   readonly images?: readonly string[];
   readonly raw?: boolean;
   readonly tools?: readonly unknown[];
@@ -93,6 +97,9 @@ export interface WireShow {
   readonly modelfile?: string;
   readonly parameters?: string;
   readonly template?: string;
+  /** Of the Modelfile, as are the messages. */
+  readonly system?: string;
+  readonly messages?: readonly WireMessage[];
   readonly capabilities?: readonly string[];
   readonly model_info?: Readonly<Record<string, unknown>>;
   readonly remote_host?: string;

@@ -47,7 +47,7 @@ interface Learned {
 
 type CountedRequest = Pick<
   WireRequest,
-  "messages" | "prompt" | "system" | "images" | "tools" | "think" | "raw"
+  "messages" | "prompt" | "system" | "suffix" | "template" | "context" | "images" | "tools" | "think" | "raw"
 >;
 
 /** The messages that a request amounts to: `/api/generate` renders its prompt as a chat of system and user. */
@@ -58,7 +58,7 @@ export function messagesOf(request: CountedRequest): readonly WireMessage[] {
 }
 
 /** All of a model that a bound without its tokenizer rests on. */
-type ImageCost = Pick<InstalledModel, "tokensPerImage">;
+type ModelCost = Pick<InstalledModel, "tokensPerImage" | "systemBytes" | "messagesBytes">;
 
 export class PromptCounter {
   private readonly learned = new Map<string, Learned>();
@@ -71,7 +71,7 @@ export class PromptCounter {
   ) {}
 
   /** Tokens that the prompt certainly does not exceed, without a tokenizer: its bytes and the template's share. */
-  async upperBound(model: ImageCost | null, request: CountedRequest): Promise<number> {
+  async upperBound(model: ModelCost | null, request: CountedRequest): Promise<number> {
     return overhead(model, request, messagesOf(request)) + (await byteBoundOf(textsOf(request)));
   }
 
@@ -149,6 +149,8 @@ export class PromptCounter {
     const messages = messagesOf(request);
     if (hasImages(messages)) return null;
     if (request.raw) return [request.prompt ?? ""];
+    // `/api/generate` alone has these, and renders them in its own way.
+    if (request.suffix || request.template || request.context?.length) return null;
     return this.of(model).layout.pieces(messages, { tools: request.tools, think: request.think });
   }
 
@@ -259,14 +261,18 @@ function settingId(model: InstalledModel): string {
 }
 
 function overhead(
-  model: ImageCost | null,
+  model: ModelCost | null,
   request: CountedRequest,
   messages: readonly WireMessage[],
 ): number {
   if (request.raw) return 2;
   const images = messages.reduce((sum, { images }) => sum + (images?.length ?? 0), 0);
+  const hasSystem = messages[0]?.role === "system";
   return (
     TOKENS_PER_PROMPT +
+    (hasSystem ? 0 : (model?.systemBytes ?? 0)) +
+    (model?.messagesBytes ?? 0) +
+    (request.context?.length ?? 0) +
     TOKENS_PER_MESSAGE * messages.length +
     (model?.tokensPerImage ?? tokensPerImage()) * images +
     (request.tools?.length ? TOKENS_PER_TOOL_LIST : 0)
@@ -275,13 +281,18 @@ function overhead(
 
 /** Everything of a request that is rendered as text. Nothing long is joined. */
 function textsOf(request: CountedRequest): readonly string[] {
-  const texts = messagesOf(request).flatMap(textsOfMessage);
+  const { suffix, template } = request;
+  const texts = [...messagesOf(request).flatMap(textsOfMessage), ...[suffix, template].filter(isText)];
   return request.tools?.length ? [...texts, JSON.stringify(request.tools)] : texts;
 }
 
 function textsOfMessage({ content, thinking, tool_calls: calls, tool_name: name }: WireMessage): string[] {
   const texts = [content, thinking, calls?.length ? JSON.stringify(calls) : "", name];
-  return texts.filter((text) => text !== undefined && text !== null && text !== "") as string[];
+  return texts.filter(isText);
+}
+
+function isText(text: string | undefined | null): text is string {
+  return text !== undefined && text !== null && text !== "";
 }
 
 function hasImages(messages: readonly WireMessage[]): boolean {

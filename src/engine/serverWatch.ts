@@ -24,8 +24,9 @@ export interface InstalledModel {
   readonly capabilities: readonly string[];
   /** Runner options of its Modelfile. */
   readonly modelfileOptions: RunnerOptions;
-  /** Bytes of its chat template: a bound on what the template itself adds. */
-  readonly templateBytes: number;
+  /** Bytes of its Modelfile's SYSTEM, which stands in for a system message, and of its MESSAGEs. */
+  readonly systemBytes: number;
+  readonly messagesBytes: number;
   /** What an image in a prompt is counted as. */
   readonly tokensPerImage: number;
 }
@@ -227,13 +228,14 @@ function describe(name: string, digest: string, facts: WireShow): InstalledModel
     trainedNumCtx: ollama.trainedNumCtx(facts),
     capabilities: facts.capabilities ?? [],
     modelfileOptions: ollama.modelfileOptions(facts),
-    templateBytes: Buffer.byteLength(facts.template ?? ""),
+    systemBytes: Buffer.byteLength(facts.system ?? ""),
+    messagesBytes: Buffer.byteLength(JSON.stringify(facts.messages ?? [])),
     tokensPerImage: tokensPerImage(facts.model_info),
   };
 }
 
 /** "qwen3" and "qwen3:latest" are one name. */
-function canonical(name: string): string {
+export function canonical(name: string): string {
   const lower = name.toLowerCase();
   return /:[^/]+$/.test(lower) ? lower : `${lower}:latest`;
 }
