@@ -50,6 +50,7 @@ export interface AutopilotStatus extends LoopState {
 
 const EVERY_MS = 5 * 60_000;
 const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
 /** Minutes that the monitor keeps one by one. */
 const MOST_MINUTES = 60;
 const NOTHING_COUNTED: CacheCounts = { hits: 0, misses: 0, size: 0, maxSize: 0 };
@@ -137,13 +138,13 @@ export class Autopilot {
 
   private async switchTo(enabled: boolean): Promise<void> {
     await this.options.store.ready();
-    await this.history.setState({ enabled, changedAt: this.isoNow() });
+    await this.history.switched({ enabled, changedAt: this.isoNow() });
   }
 
   private async tick(): Promise<void> {
     const { enabled, lastRunAt } = this.history.state();
-    // Several programs of one store: one of them runs.
-    const isDue = lastRunAt === null || this.now() - Date.parse(lastRunAt) > 0.5 * this.everyMs;
+    // Several programs of one store: one of them runs. A run in the future was a clock that ran ahead.
+    const isDue = lastRunAt === null || Math.abs(this.now() - Date.parse(lastRunAt)) > 0.5 * this.everyMs;
     if (enabled && isDue) await this.run();
   }
 
@@ -152,7 +153,7 @@ export class Autopilot {
     const at = this.isoNow();
     const counts = (await this.options.levers.cacheCounts?.()) ?? null;
     const judged = dryRun ? [] : await this.judge(counts);
-    const hour = this.figuresSince(this.now() - MOST_MINUTES * MINUTE_MS);
+    const hour = this.options.monitor.figures({ minutes: MOST_MINUTES });
     const measured = measurements(hour, counts, this.counted);
     const proposals = proposeSteps(
       {
@@ -175,7 +176,7 @@ export class Autopilot {
     if (!dryRun) {
       this.counted = counts ?? NOTHING_COUNTED;
       for (const { id, state } of steps) if (state === "open") this.countedAt.set(id, this.counted);
-      await this.history.setState({ lastRunAt: at });
+      await this.history.ran(at);
     }
     return { at, steps, judged };
   }
@@ -260,12 +261,14 @@ export class Autopilot {
     return this.dials().find((dial) => dial.kind === type && dial.target === target);
   }
 
+  /** Of the minutes that began since, or of the hours: what was before must not speak for a step. */
   private figuresSince(since: number): MonitorFigures {
-    const minutes = Math.ceil((this.now() - since) / MINUTE_MS);
     const { monitor } = this.options;
+    const begun = (widthMs: number) => Math.floor(this.now() / widthMs) - Math.ceil(since / widthMs) + 1;
+    const minutes = begun(MINUTE_MS);
     return minutes <= MOST_MINUTES
       ? monitor.figures({ minutes: Math.max(1, minutes) })
-      : monitor.figures({ hours: Math.ceil(minutes / 60) });
+      : monitor.figures({ hours: Math.max(1, begun(HOUR_MS)) });
   }
 
   private trend(): TrendResult | null {

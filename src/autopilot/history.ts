@@ -13,6 +13,8 @@ export interface LoopState {
 }
 
 const STATE_ID = "autopilot";
+/** A document of its own: a run that ends must not write back a switch that another program has turned meanwhile. */
+const RUN_ID = "autopilot run";
 const STEP = "autopilot step ";
 const OFF: LoopState = { enabled: false, changedAt: null, lastRunAt: null };
 /** Steps kept; the oldest that are not in force go first. */
@@ -22,11 +24,18 @@ export class History {
   constructor(private readonly store: OptimizerStore) {}
 
   state(): LoopState {
-    return { ...OFF, ...(this.store.get("settings", STATE_ID)?.value as Partial<LoopState> | undefined) };
+    const [known, run] = [STATE_ID, RUN_ID].map(
+      (id) => this.store.get("settings", id)?.value as Partial<LoopState> | undefined,
+    );
+    return { ...OFF, ...known, ...run };
   }
 
-  setState(change: Partial<LoopState>): Promise<void> {
-    return this.store.merge("settings", { id: STATE_ID, value: { ...this.state(), ...change } });
+  switched(change: Pick<LoopState, "enabled" | "changedAt">): Promise<void> {
+    return this.store.merge("settings", { id: STATE_ID, value: change });
+  }
+
+  ran(lastRunAt: string): Promise<void> {
+    return this.store.merge("settings", { id: RUN_ID, value: { lastRunAt } });
   }
 
   /** Oldest first. */

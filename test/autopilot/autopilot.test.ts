@@ -9,9 +9,11 @@ import {
 import { Monitor } from "../../src/monitor/index.js";
 import { memoryStore } from "../../src/storage/memory.js";
 import { call } from "../monitor/calls.js";
+import { temporaryFolders } from "../storage/temporaryFolder.js";
 import { dial, NOW } from "./support.js";
 
 const MINUTE = 60_000;
+const folders = temporaryFolders();
 
 afterEach(() => void vi.useRealTimers());
 
@@ -221,6 +223,62 @@ describe("the loop", () => {
     expect([...store.list("settings")].filter(({ id }) => id.startsWith("autopilot step"))).toHaveLength(1);
     for (const autopilot of both) await autopilot.close();
   });
+});
+
+describe("a step of an hour ago", () => {
+  test("is not judged by calls before it", async () => {
+    const keepAlive = dial("keepAlive", 300);
+    const { make, monitor, clock, wait } = program({ levers: { dials: () => [keepAlive] } });
+    const outcome = { retries: 0, reloaded: true, shifted: false, cut: false, error: null };
+    const decision = { ...call(0).decision!, outcome };
+    const calls = (count: number) => {
+      for (let index = 0; index < count; index++) monitor.record(call(clock(), { decision }));
+    };
+    wait(10 * MINUTE);
+    calls(40);
+    wait(48 * MINUTE);
+    const autopilot = make();
+    expect((await autopilot.run()).steps).toMatchObject([{ type: "keepAlive", state: "open" }]);
+    wait(61 * MINUTE);
+    calls(1);
+
+    expect((await autopilot.run()).judged).toEqual([]);
+  });
+});
+
+test("a loop that another program switches off during a run stays off", async () => {
+  const folder = await folders.make();
+  const [own, other] = [1, 2].map(() => folders.open(folder, { pollMs: 60_000 }));
+  const { monitor } = program();
+  const levers: Levers = {};
+  const autopilot = new Autopilot({ store: own!, monitor, levers });
+  await autopilot.enable();
+  await new Autopilot({ store: other!, monitor, levers }).disable();
+  await autopilot.run();
+  await own!.close();
+  const reopened = folders.open(folder);
+  await reopened.ready();
+  expect(new Autopilot({ store: reopened, monitor, levers }).status()).toMatchObject({
+    enabled: false,
+    lastRunAt: expect.any(String),
+  });
+});
+
+test("a loop whose clock ran ahead at its last run goes on when it is put right", async () => {
+  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+  const { make, ttl, wait } = program();
+  const autopilot = make({ allowed: [] });
+  await autopilot.enable();
+  wait(400 * 24 * 60 * MINUTE);
+  await autopilot.run();
+  wait(-400 * 24 * 60 * MINUTE);
+  const { lastRunAt } = autopilot.status();
+  await vi.advanceTimersByTimeAsync(5 * MINUTE);
+  await autopilot.run({ dryRun: true });
+
+  expect(autopilot.status().lastRunAt).not.toBe(lastRunAt);
+  expect(ttl.value).toBeNull();
+  await autopilot.close();
 });
 
 test("a period that is none is refused", () => {
