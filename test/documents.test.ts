@@ -95,7 +95,10 @@ describe("the documents' code, run on the test server", () => {
     folder = mkdtempSync(join(tmpdir(), "readme-"));
   });
   beforeEach(async () => {
-    server = await startOllamaServer({ models: [{ name: "qwen3:8b" }], engine: scriptedEngine({ reply }) });
+    server = await startOllamaServer({
+      models: [{ name: "qwen3:8b" }, { name: "all-minilm", capabilities: ["embedding"] }],
+      engine: scriptedEngine({ reply }),
+    });
     vi.stubEnv("OLLAMA_BASE_URL", server.origin);
   });
   afterEach(async () => {
