@@ -54,7 +54,10 @@ export function addOllamaRoutes(app: Hono, context: ServerContext, allowAdmin: b
     const limit = pathname.startsWith("/api/blobs/") ? Number.POSITIVE_INFINITY : context.bodyLimitBytes;
     const reply = await passThrough(context, req.raw, await bodyToSendOn(req.raw, limit));
     // Models may have been made anew or unloaded.
-    if (allowAdmin && method !== "GET" && method !== "HEAD") context.engine.lookAgain(context.origin);
+    if (allowAdmin && method !== "GET" && method !== "HEAD") {
+      context.engine.lookAgain(context.origin);
+      context.cache?.lookAgain();
+    }
     return reply;
   });
 }

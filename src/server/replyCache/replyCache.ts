@@ -1,4 +1,5 @@
 /** Replies that are given again, ahead of queue and decision: the same call gets the same reply, without the model. */
+import { nodeTransport } from "../../backend/transport.js";
 import type { WireChunk, WireRequest } from "../../backend/wire.js";
 import { unlessAborted } from "../../cache/flights.js";
 import type { CacheHit, EntryCache, ReplyCacheOptions } from "../../cache/index.js";
@@ -8,14 +9,13 @@ import { silentLogger } from "../../logger.js";
 import { type Activity, type TrackedCall, UNTOLD } from "../activity.js";
 import { type CallEngine, type ServerCall, startOf } from "../callEngine.js";
 import { codeOfFailure, failureOf, isAbort } from "../failure.js";
+import { ModelDigests } from "./modelDigests.js";
 import { replyKey } from "./replyKey.js";
 import { SharedReply } from "./sharedReply.js";
 import { readReply, replayed, wholeOf, withoutFigures } from "./storedReply.js";
 
 /** Names that every place takes as a part of a key, and a header as a value. */
 const PLAIN_NAME = /^[\x21-\x7e]{1,256}$/;
-/** Hits ask nothing of Ollama: so often, in milliseconds, it is looked whether the models are still the same. */
-const LOOK_AGAIN_MS = 5_000;
 
 /** A reply, of the model or not, as routes read it. */
 export interface AnsweredReply extends Pick<EngineReply, "status" | "headers" | "chunks"> {
@@ -35,7 +35,7 @@ interface Flight {
 export class ReplyCache {
   readonly #flights = new Map<string, Flight>();
   #isTold = false;
-  #lookedAt = 0;
+  readonly #digests = new ModelDigests();
 
   constructor(
     readonly entries: EntryCache,
@@ -55,7 +55,9 @@ export class ReplyCache {
     signal: AbortSignal,
   ): Promise<{ reply: AnsweredReply; headers: Record<string, string> } | null> {
     if (!this.#accepts(call.body)) return null;
-    const key = replyKey(call, await this.#digest(call, signal));
+    const { transport = nodeTransport, body } = call;
+    const digest = this.#digests.of({ ...call, transport }, body.model);
+    const key = replyKey(call, await unlessAborted(digest, signal));
     const told = (hit: boolean) => ({
       "x-optimizer-cache": hit ? "hit" : "miss",
       "x-optimizer-cache-key": key,
@@ -72,6 +74,11 @@ export class ReplyCache {
     return { reply: await this.#sent(call, key, signal), headers: told(false) };
   }
 
+  /** Models may have been made anew. */
+  lookAgain(): void {
+    this.#digests.lookAgain();
+  }
+
   #accepts({ model, options }: WireRequest): boolean {
     const temperature = typeof options?.temperature === "number" ? options.temperature : null;
     const refusal = keyRefusal({ model, temperature, isOllama: true }, this.options.sampled ?? false);
@@ -82,16 +89,6 @@ export class ReplyCache {
     const reason = refusal?.reason ?? (PLAIN_NAME.test(model) ? null : "other");
     if (reason !== null) this.entries.tally.skipped[reason]++;
     return reason === null;
-  }
-
-  /** Another model may come to have this name. A server that is away does not keep a cache from answering. */
-  async #digest(call: ServerCall, signal: AbortSignal): Promise<string> {
-    const { origin, body } = call;
-    const known = this.engine.modelFacts(origin, body.model);
-    if (known && performance.now() - this.#lookedAt < LOOK_AGAIN_MS) return known.digest ?? "";
-    this.#lookedAt = performance.now();
-    const asked = this.engine.learnModel(call, body.model).catch(() => null);
-    return (known ?? (await unlessAborted(asked, signal)))?.digest ?? "";
   }
 
   /** What was kept. */

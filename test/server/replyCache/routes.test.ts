@@ -2,6 +2,7 @@ import { ChatOllama } from "@langchain/ollama";
 import { Ollama, type Tool } from "ollama";
 import OpenAI from "openai";
 import { describe, expect, test } from "vitest";
+import { nodeTransport, readBody, type Transport } from "../../../src/backend/transport.js";
 import { type CacheBackend, memoryBackend, type ReplyCacheOptions } from "../../../src/cache/index.js";
 import type { Script } from "../../../src/testing/index.js";
 import { calls, openAiPair, WEATHER } from "../openai/support.js";
@@ -345,6 +346,55 @@ describe("equal calls at the same time", () => {
     const replies = await Promise.all([servers.chat({ model: "absent" }), servers.chat({ model: "absent" })]);
     expect(replies.map(({ status }) => status)).toEqual([404, 404]);
     expect((await servers.chat({ model: "absent" })).status).toBe(404);
+  });
+});
+
+describe("a model that is made anew under its name", () => {
+  /** Its digest is what the test says. */
+  function remade(version: () => number): Transport {
+    return async (url, init) => {
+      const reply = await nodeTransport(url, init);
+      if (!url.endsWith("/api/tags")) return reply;
+      const text = new TextDecoder().decode(await readBody(reply));
+      const digest = `"digest":"${version()}`;
+      const body = new TextEncoder().encode(text.replaceAll(/"digest":"./g, digest));
+      return {
+        ...reply,
+        body: (async function* () {
+          yield body;
+        })(),
+      };
+    };
+  }
+
+  test("by a client of this server has no replies of its former self", async () => {
+    let version = 1;
+    const options = { cache: {}, allowAdmin: true, transport: remade(() => version) };
+    await using servers = await openAiPair(() => ({ content: `I am ${version}.` }), {}, options);
+    const { origin } = await servers.listen();
+    const say = async () => {
+      const body = JSON.stringify({ model: "tiny", messages: user("Who?"), options: COLD });
+      return saidIn(await (await fetch(`${origin}/api/chat`, { method: "POST", body })).text());
+    };
+    expect([await say(), await say()]).toEqual(["I am 1.", "I am 1."]);
+    expect(calls(servers.ollama.requests)).toHaveLength(1);
+    version = 2;
+    await (await fetch(`${origin}/api/create`, { method: "POST", body: '{"model":"tiny"}' })).text();
+    expect(await say()).toBe("I am 2.");
+  });
+
+  test("by somebody else has none after some seconds", { timeout: 20_000 }, async () => {
+    let version = 1;
+    const options = { cache: {}, transport: remade(() => version) };
+    await using servers = await openAiPair(() => ({ content: `I am ${version}.` }), {}, options);
+    const say = async () => {
+      const call = { model: "tiny", messages: user("Who?"), options: COLD };
+      return saidIn(await (await servers.post("/api/chat", call)).text());
+    };
+    expect(await say()).toBe("I am 1.");
+    version = 2;
+    await new Promise((resolve) => setTimeout(resolve, 5_100));
+    expect(await say()).toBe("I am 2.");
   });
 });
 
