@@ -7,8 +7,8 @@ import { interruption } from "./interruption.js";
 import { whenUnread } from "./unread.js";
 
 const { env: environment, stdout: out, stderr: err, stdin: input } = process;
-const signal = interruption(process, (code) => process.exit(code));
-whenUnread([out, err], process.argv[2] === "serve", () => process.exit());
+const signal = interruption(process, (code) => process.exit(code || undefined));
+whenUnread({ out, err }, process.argv[2] === "serve", (code) => process.exit(code || undefined));
 
 const surroundings = { environment, out, err, signal, input };
 process.exitCode = await runCommandLine(process.argv.slice(2), COMMANDS, version(), surroundings);

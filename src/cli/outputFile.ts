@@ -59,7 +59,8 @@ const REASONS: Readonly<Record<string, string>> = {
   EISDIR: "it is a folder",
 };
 
-function notWritten(file: string, cause: NodeJS.ErrnoException): OptimizerError {
+/** @param file its name, or what else to call it at the beginning of a sentence */
+export function notWritten(file: string, cause: NodeJS.ErrnoException): OptimizerError {
   return new OptimizerError({
     code: "FILE_NOT_WRITTEN",
     message: `${file} cannot be written: ${REASONS[cause.code ?? ""] ?? cause.code}`,
