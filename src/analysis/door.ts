@@ -35,7 +35,7 @@ export class Door {
   private readonly times = new TimeParser();
 
   /**
-   * The record as a call, or null when it is refused: its time is no time or later than `now` (by more than a minute),
+   * The record as a call, or null when it is refused: its time is no time, before 1970 or later than `now` (by more than a minute),
    * or one of its numbers is NaN, infinite or negative.
    *
    * @param now ms since the epoch
@@ -44,11 +44,13 @@ export class Door {
     const at = this.times.parse(record.at);
     const reason = Number.isNaN(at)
       ? "at is no time"
-      : at > now + CLOCK_SKEW_MS
-        ? "at is in the future"
-        : isSound(record)
-          ? null
-          : (faultOf(record, MEASURES) ?? (record.host ? faultOf(record.host, HOST_MEASURES) : null));
+      : at < 0
+        ? "at is before 1970"
+        : at > now + CLOCK_SKEW_MS
+          ? "at is in the future"
+          : isSound(record)
+            ? null
+            : (faultOf(record, MEASURES) ?? (record.host ? faultOf(record.host, HOST_MEASURES) : null));
     if (reason === null) return this.place(record, at);
     this.reasons.set(reason, (this.reasons.get(reason) ?? 0) + 1);
     return null;

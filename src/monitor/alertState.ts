@@ -51,7 +51,8 @@ export function alertStep(
   const at = new Date(now).toISOString();
   const alerts: Alert[] = [];
   const open = new Map(state.open);
-  const raisedAt = new Map([...state.raisedAt].filter(([, time]) => now - time < quietMs));
+  // A time in the future is from a clock that ran ahead and was put right.
+  const raisedAt = new Map([...state.raisedAt].filter(([, time]) => Math.abs(now - time) < quietMs));
   const end = (key: string, { anomaly, repeats, isHeld }: OpenAlert): void => {
     open.delete(key);
     if (!isHeld) alerts.push({ type: "recovered", at, anomaly, repeats });
@@ -81,7 +82,7 @@ export function alertStep(
   }
   for (const [key, alert] of open) {
     const lastsMs = LASTING.has(alert.anomaly.kind) ? LASTING_MS : quietMs;
-    if (now - alert.foundAt >= lastsMs) end(key, alert);
+    if (Math.abs(now - alert.foundAt) >= lastsMs) end(key, alert);
   }
   return { state: { open, raisedAt }, alerts };
 }

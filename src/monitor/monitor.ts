@@ -99,12 +99,14 @@ export class Monitor {
   /** Figures of the last minutes, hours or days. @throws OptimizerError `OPTION_INVALID` */
   figures(last: Last, scope: MonitorScope = {}): MonitorFigures {
     checkLast(last);
+    checkScope(scope);
     return (this.series.get(scope) ?? NONE).sum(last, this.now());
   }
 
   /** The same by minute, hour or day, oldest first; those without calls are left out. */
   spans(last: Last, scope: MonitorScope = {}): readonly Span[] {
     checkLast(last);
+    checkScope(scope);
     return (this.series.get(scope) ?? NONE).spans(last, this.now());
   }
 
@@ -157,5 +159,15 @@ function checkLast(last: Last): void {
     code: "OPTION_INVALID",
     message: `The time asked for is ${JSON.stringify(last)}`,
     remedy: "Give one of minutes (up to 60), hours (48) and days (31), above 0.",
+  });
+}
+
+/** Templates are told by model: one alone would be taken for all calls. */
+function checkScope({ model, templateId }: MonitorScope): void {
+  if (model !== undefined || templateId === undefined) return;
+  throw new OptimizerError({
+    code: "OPTION_INVALID",
+    message: `The template ${JSON.stringify(templateId)} has no model`,
+    remedy: "Give the model too, as scopes() does.",
   });
 }

@@ -82,7 +82,8 @@ export class Rings {
    */
   private putBack(now: number): void {
     if (this.minute && this.hour) this.join(this.minute, this.hour);
-    const day = this.hour && this.place("days", dayOf(this.hour.span));
+    const ofHour = this.hour && dayOf(this.hour.span);
+    const day = ofHour !== null && ofHour <= spanOf("days", now) + 1 ? this.place("days", ofHour) : null;
     if (this.hour && day) this.join(this.hour, day);
     this.minute = null;
     this.hour = null;

@@ -268,6 +268,7 @@ describe("request volume", () => {
 describe("at the door", () => {
   const bad: [string, Partial<RequestRecord>][] = [
     ["at is no time", { at: "soon" }],
+    ["at is before 1970", { at: "1901-12-13T20:45:52.000Z" }],
     ["at is in the future", { at: new Date(now + 3_600_000).toISOString() }],
     ["totalMs is no number", { totalMs: Number.NaN }],
     ["loadMs is negative", { loadMs: -1 }],

@@ -77,6 +77,14 @@ test("a change that comes back within the quiet time is told after it, unless it
   expect(step(overAgain.state, [], QUIET).alerts).toEqual([]);
 });
 
+test("what was told while the clock ran ahead is over when it is put right", () => {
+  const ahead = 400 * 24 * 60 * MINUTE;
+  const raised = step(NO_ALERTS, [anomaly(ahead)], ahead);
+  const back = step(raised.state, [], MINUTE);
+  expect(back.alerts).toMatchObject([{ type: "recovered" }]);
+  expect(step(back.state, [anomaly(2 * MINUTE)], 2 * MINUTE).alerts).toMatchObject([{ type: "raised" }]);
+});
+
 test("a better level of another group ends nothing", () => {
   const change = anomaly(0, { key: "change", kind: "change" });
   const group = { serverId: "s", model: "other", templateId: null };

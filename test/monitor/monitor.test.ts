@@ -278,3 +278,10 @@ test.each([{}, { weeks: 1 }, { minutes: 0 }, { hours: Number.NaN }, { minutes: 1
     );
   },
 );
+
+test("a template without its model is refused, not taken for all calls", () => {
+  const monitor = monitorAt(NOON);
+  monitor.record(call(NOON, { model: "small", templateId: "a" }));
+  expect(() => monitor.figures({ hours: 1 }, { templateId: "a" })).toThrow("has no model");
+  expect(() => monitor.spans({ hours: 1 }, { templateId: "a" })).toThrow("has no model");
+});
