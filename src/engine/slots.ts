@@ -286,7 +286,9 @@ export class Slots {
   answered(id: string, facts: CallFacts, decided: Decided, reply: Reply): AfterReply {
     const slot = this.of(id);
     slot.running--;
-    const after = afterReply(slot.state, facts, decided, reply, steadyNow());
+    // What its first line showed was taken in then: what differs now is newer.
+    const isOutdated = !sameOptions(slot.state.options, decided.options);
+    const after = afterReply(slot.state, facts, decided, { ...reply, isOutdated }, steadyNow());
     slot.state = after.slot;
     const counts = {
       ...after.change.counts,

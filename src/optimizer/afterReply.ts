@@ -25,6 +25,8 @@ export interface Reply {
   readonly isTwoRequests?: boolean;
   /** Asked to unload the model behind it (`keep_alive: 0`). */
   readonly unloads?: boolean;
+  /** It was read so late that another runner has answered since. */
+  readonly isOutdated?: boolean;
   readonly retries: number;
   readonly error: string | null;
 }
@@ -82,10 +84,9 @@ export function afterReply(
   };
   // Without a window of its own, a call that goes out as written gets the server's default.
   const isDefault = decided.options.num_ctx === undefined;
+  const loaded = reply.isOutdated ? slot : afterLoaded(slot, decided.options, now);
   const next: SlotState = {
-    ...(isDefault
-      ? { ...slot, options: slot.pending ? slot.options : decided.options }
-      : afterLoaded(slot, decided.options, now)),
+    ...(isDefault ? { ...slot, options: slot.pending ? slot.options : decided.options } : loaded),
     contest: afterContested(slot, decided, reloaded, reply, now),
     known,
   };

@@ -108,6 +108,17 @@ describe("windows", () => {
     expect(server.loads[0]?.numCtx).toBeGreaterThan(9_000);
   });
 
+  test("a reply that is read late does not bring back the window that was loaded when it came", async () => {
+    await finish(call());
+    const late = await engine.send(call());
+    const { decision: grown } = await finish(call(prompt(9_000)));
+    await finish(call());
+    for await (const _ of late.chunks);
+    const { decision } = await finish(call());
+    expect([decision.action, decision.numCtx]).toEqual(["keep", grown.numCtx]);
+    expect(server.loads).toHaveLength(2);
+  });
+
   test("an explicit window wins, and the reply has what is left of it", async () => {
     const { decision } = await finish(call({ ...prompt(50), options: { num_ctx: 2_000, temperature: 0 } }));
     expect(server.loads[0]?.numCtx).toBe(2_000);
