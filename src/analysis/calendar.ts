@@ -18,6 +18,8 @@ export interface LocalTime {
   /** 0 = Monday. */
   readonly weekday: number;
   readonly hour: number;
+  /** 0, 15, 30 or 45. */
+  readonly minute: number;
 }
 
 /**
@@ -70,6 +72,7 @@ export class Calendar {
       month: iso.slice(0, 7),
       weekday: weekdayOf(local.getTime()),
       hour: local.getUTCHours(),
+      minute: local.getUTCMinutes(),
     };
   }
 

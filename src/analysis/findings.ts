@@ -51,6 +51,8 @@ export class FindingCollector {
       return;
     }
     heap.times++;
+    // Calls stand in the order of their ends: a long one may have begun first.
+    if (at < heap.firstAt) heap.firstAt = at;
     if (at > heap.lastAt) heap.lastAt = at;
     heap.worst = Math.max(heap.worst, ratio);
     heap.text = text;

@@ -119,7 +119,7 @@ export class Forecaster {
           kind: "preload",
           at: hour.at,
           model,
-          text: `Load ${model} shortly before ${clock(hour)} (${this.calendar.timeZone}): ${hour.low} to ${plural(hour.high, "call")} are expected then, after a quiet hour.${price}`,
+          text: `Load ${model} shortly before ${this.clock(hour)} (${this.calendar.timeZone}): ${hour.low} to ${plural(hour.high, "call")} are expected then, after a quiet hour.${price}`,
         });
       }
     }
@@ -140,9 +140,15 @@ export class Forecaster {
         kind: "scale",
         at: busiest.at,
         model: null,
-        text: `From ${clock(busiest)} (${this.calendar.timeZone}) up to ${plural(busiest.high, "call")} in the hour would keep the server ${percent(share(busiest.high))} busy at ${duration(workMs / Math.max(calls, 1))} each: raise OLLAMA_NUM_PARALLEL where memory permits, add a server, or move work to a quieter hour.`,
+        text: `From ${this.clock(busiest)} (${this.calendar.timeZone}) up to ${plural(busiest.high, "call")} in the hour would keep the server ${percent(share(busiest.high))} busy at ${duration(workMs / Math.max(calls, 1))} each: raise OLLAMA_NUM_PARALLEL where memory permits, add a server, or move work to a quieter hour.`,
       },
     ];
+  }
+
+  /** Hours begin on the half hour, or on a quarter, where a time zone does. */
+  private clock({ at }: ForecastHour): string {
+    const { hour, minute } = this.calendar.at(Date.parse(at));
+    return [hour, minute].map((part) => String(part).padStart(2, "0")).join(":");
   }
 }
 
@@ -156,8 +162,4 @@ export function forecastOf(requests: Iterable<RequestRecord>, options: ForecastO
   const door = new Door();
   for (const call of door.admitted(requests, options.now)) forecaster.takeCall(call);
   return atOnce(forecaster.result(door.refused));
-}
-
-function clock({ hour }: ForecastHour): string {
-  return `${String(hour).padStart(2, "0")}:00`;
 }

@@ -94,6 +94,9 @@ describe("a forecast", () => {
     });
     expect(advice[0]!.text).toContain("before 09:00 (UTC)");
     expect(advice[0]!.text).toContain("4 s");
+
+    const options = { now: MONDAY + 28 * 24 * HOUR, hours: 24, timeZone: "Asia/Kolkata" };
+    expect(forecastOf(calls, options).advice[0]!.text).toContain("before 14:30 (Asia/Kolkata)");
   });
 
   test("advises more capacity when the upper end would keep the server busy all the time", () => {

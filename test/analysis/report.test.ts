@@ -67,6 +67,11 @@ test("slow calls that chance explains are no finding, more of them are one, what
   expect(findings[0]!.times).toBeGreaterThanOrEqual(145);
   expect(anomalies.length).toBeLessThanOrEqual(200);
   expect(anomalyCount).toBeGreaterThanOrEqual(findings[0]!.times);
+
+  // The log is in the order of ends: the first call may end last.
+  const [first, second] = [slow[0]!, slow[20]!];
+  const byEnds = slow.with(0, second).with(20, first);
+  expect((await reportOf(byEnds, { now })).findings[0]!.firstAt).toBe(first.at);
 });
 
 describe("reloads avoided", () => {
