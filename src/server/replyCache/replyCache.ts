@@ -206,5 +206,6 @@ function lineOf(data: WireChunk): EngineChunk {
 
 /** Text or calls; "" of a reply that holds neither. */
 function saidIn({ message, response }: WireChunk): string {
-  return message?.content || response || message?.tool_calls?.map((call) => call.function.name).join() || "";
+  const text = message?.content || response || "";
+  return text.trim() || message?.tool_calls?.map((call) => call.function.name).join() || "";
 }

@@ -95,6 +95,18 @@ describe("the ollama client", () => {
     expect(servers.asked()).toBe(1);
   });
 
+  test("gets tool calls again that came with nothing but a line break", async () => {
+    await using servers = await cached({ content: "\n", toolCalls: [{ name: "weather", arguments: {} }] });
+    const hits = [];
+    for (let times = 0; times < 2; times++) {
+      const reply = await servers.chat({ tools: [WEATHER], stream: false });
+      hits.push(reply.headers.get("x-optimizer-cache"));
+      const { message } = (await reply.json()) as { message: object };
+      expect(message).toMatchObject({ content: "\n", tool_calls: [expect.anything()] });
+    }
+    expect(hits).toEqual(["miss", "hit"]);
+  });
+
   test("gets completions of /api/generate again", async () => {
     await using servers = await cached({ content: "upon a time" });
     const { origin } = await servers.listen();
