@@ -73,7 +73,7 @@ export async function* exportStore(
   const pace = startPace();
   for (const kind of DOCUMENT_KINDS) {
     for (const document of store.list(kind)) {
-      if (document.id.startsWith(IMPORTED)) continue;
+      if (isImportMark(kind, document)) continue;
       yield line({ type: "document", kind, document });
       if (++progress.documents % BATCH === 0) report();
       if (pace.isDue()) await pace.rest();
@@ -139,6 +139,11 @@ export async function importStore(
   if (head === null || !isWhole) throw damaged("it ends too early or lacks lines");
   await store.merge("settings", { id: IMPORTED + head.exportId, value: "complete" });
   return progress;
+}
+
+/** Of what was imported into a store; stays with it. */
+export function isImportMark(kind: DocumentKind, { id }: StoredRecord): boolean {
+  return kind === "settings" && id.startsWith(IMPORTED);
 }
 
 async function markImport(store: OptimizerStore, exportId: string): Promise<void> {

@@ -40,7 +40,10 @@ export interface JsonMaintenance {
   /** How often old requests are removed, in milliseconds. Default 10 minutes. */
   readonly retainMs?: number;
   readonly retention?: Retention;
-  /** A file of the change log that was replaced is kept for so long, in milliseconds. Default 30,000. */
+  /**
+   * A file of the change log that was replaced is kept for so long, in milliseconds: a change whose writing takes
+   * longer may be lost. Default 30,000.
+   */
   readonly settleMs?: number;
 }
 

@@ -1,7 +1,7 @@
 /** Carries a whole store to the next version: copied to a new place, read again there, compared. */
 import { OptimizerError } from "../../errors.js";
 import { DOCUMENT_KINDS, type OptimizerStore } from "../store.js";
-import { exportStore, importStore } from "../transfer.js";
+import { exportStore, importStore, isImportMark } from "../transfer.js";
 import { composeMigrations, type Migration } from "./index.js";
 
 export interface StoreMigration {
@@ -74,7 +74,7 @@ class Tally {
   async count(store: OptimizerStore): Promise<void> {
     await store.ready();
     for (const kind of DOCUMENT_KINDS) {
-      for (const { id } of store.list(kind)) if (!id.startsWith("import ")) this.documents++;
+      for (const document of store.list(kind)) if (!isImportMark(kind, document)) this.documents++;
     }
     for await (const _ of store.requests()) this.requests++;
   }
