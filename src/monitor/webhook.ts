@@ -17,7 +17,7 @@ export interface Webhook {
 }
 
 /**
- * A listener that posts each alert as JSON, and once more when that failed. It never throws: what could not be
+ * A listener that posts each alert as JSON, one after the other, and once more when that failed. It never throws: what could not be
  * delivered is logged, with the status or the error's name and without the address, which may hold a secret.
  *
  * @throws OptimizerError `OPTION_INVALID` for an address that is none
@@ -53,5 +53,9 @@ export function webhook(options: Webhook, logger: Logger): (alert: Alert) => voi
     const failure = await post(body);
     if (failure !== null) logger.warn(`monitor: an alert did not reach the webhook (${failure})`);
   };
-  return (alert) => void deliver(alert);
+  let last: Promise<void> = Promise.resolve();
+  return (alert) => {
+    // A logger that fails leaves nobody to tell.
+    last = last.then(() => deliver(alert)).catch(() => {});
+  };
 }

@@ -72,6 +72,28 @@ test("a receiver that works the second time is no failure", async () => {
   expect(warnings).toEqual([]);
 });
 
+test("alerts arrive in their order, also where the first needs a second try and the logger throws", async () => {
+  const { url, posted } = await receiver(503, 503, 503, 200);
+  const tell = webhook(
+    { url, retryAfterMs: 20 },
+    {
+      warn: () => {
+        throw new Error("full");
+      },
+    },
+  );
+  tell(alert);
+  tell({ ...alert, type: "recovered" });
+
+  await vi.waitFor(() => expect(posted).toHaveLength(4), PATIENCE);
+  expect(posted.map(({ body }) => JSON.parse(body).type)).toEqual([
+    "raised",
+    "raised",
+    "recovered",
+    "recovered",
+  ]);
+});
+
 test.each(["nowhere", "file:///etc/passwd", ""])("%j is no address to post to", (url) => {
   expect(() => webhook({ url }, silent)).toThrow(expect.objectContaining({ code: "OPTION_INVALID" }));
 });
