@@ -292,7 +292,11 @@ export class Autopilot {
     try {
       await work();
     } catch (error) {
-      this.logger.warn(`autopilot: a run failed (${nameOf(error)})`);
+      try {
+        this.logger.warn(`autopilot: a run failed (${nameOf(error)})`);
+      } catch {
+        // A logger that fails leaves nobody to tell.
+      }
     }
   }
 }

@@ -156,9 +156,14 @@ export class Alerts {
       work();
     } catch (error) {
       const text = `monitor: an alert was not told (${error instanceof Error ? error.name : typeof error})`;
-      if (this.hasWarned) this.logger.debug?.(text);
-      else this.logger.warn(text);
+      const isFirst = !this.hasWarned;
       this.hasWarned = true;
+      try {
+        if (isFirst) this.logger.warn(text);
+        else this.logger.debug?.(text);
+      } catch {
+        // A logger that fails leaves nobody to tell.
+      }
     }
   }
 }

@@ -281,6 +281,18 @@ test("a loop whose clock ran ahead at its last run goes on when it is put right"
   await autopilot.close();
 });
 
+test("a store that cannot be read and a logger that throws end nothing", async () => {
+  const { store, monitor } = program();
+  store.ready = () => Promise.reject(new Error("away"));
+  const warn = () => {
+    throw new Error("full");
+  };
+  const autopilot = new Autopilot({ store, monitor, levers: {}, logger: { warn } });
+
+  expect((await autopilot.run({ dryRun: true })).steps).toEqual([]);
+  await autopilot.close();
+});
+
 test("a period that is none is refused", () => {
   const { make } = program();
 

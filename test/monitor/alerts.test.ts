@@ -135,3 +135,20 @@ test("a listener that throws is said once, and the others hear", () => {
   expect(warnings).toEqual(["monitor: an alert was not told (TypeError)"]);
   alerts.close();
 });
+
+test("a logger that throws as well ends nothing", () => {
+  const { monitor, slow, clock } = watched();
+  const fail = () => {
+    throw new Error("full");
+  };
+  const alerts = new Alerts({ monitor, now: clock, logger: { warn: fail, debug: fail } });
+  const heard: Alert[] = [];
+  alerts.subscribe(fail);
+  alerts.subscribe(fail);
+  alerts.subscribe((alert) => heard.push(alert));
+  slow(9);
+  alerts.look();
+
+  expect(heard).toHaveLength(1);
+  alerts.close();
+});
