@@ -122,9 +122,9 @@ export class CallSender {
   async learnDigest(model: string, signal: AbortSignal | undefined): Promise<void> {
     expectListeners(signal);
     if (this.facts(model)) return this.engine.lookNowAndThen(this.address.origin);
-    const late = AbortSignal.timeout(LEARN_MS);
+    const soon = unlessAborted(this.learn(model), AbortSignal.timeout(LEARN_MS));
     // An abort is the call's own to report.
-    await unlessAborted(this.learn(model), signal ? AbortSignal.any([signal, late]) : late).catch(() => {});
+    await unlessAborted(soon, signal).catch(() => {});
   }
 }
 

@@ -36,6 +36,7 @@ import { stopsWhenLeft } from "./leftStream.js";
 import { convertible } from "./messages.js";
 import { modelProfile } from "./modelProfile.js";
 import { stopWhenLeft, withIdsAndFigures, withJoinedToolCalls } from "./nativeStream.js";
+import { oneSignal } from "./oneSignal.js";
 import { type OptCommand, stripOptCommands } from "./optCommand.js";
 import {
   checkInput,
@@ -132,7 +133,14 @@ export class OptimizedChatOllama extends TypedChatOllama {
     options?: Partial<OptimizedChatOllamaCallOptions>,
   ): Promise<AIMessageChunk> {
     checkInput(input);
-    return super.invoke(input, options);
+    return super.invoke(input, options && oneSignal(options));
+  }
+
+  override async stream(
+    input: BaseLanguageModelInput,
+    options?: Partial<OptimizedChatOllamaCallOptions>,
+  ): Promise<IterableReadableStream<AIMessageChunk>> {
+    return super.stream(input, options && oneSignal(options));
   }
 
   /** @internal Called by LangChain. */
@@ -225,13 +233,13 @@ export class OptimizedChatOllama extends TypedChatOllama {
     streamOptions?: EventFilter,
   ): ChatModelStream | IterableReadableStream<StreamEvent> | IterableReadableStream<Uint8Array> {
     const stop = new AbortController();
-    const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
+    const stoppable = oneSignal(options, stop.signal);
     if (options.version === "v1" || options.version === "v2") {
-      const stoppable = { ...options, signal } as typeof options & { version: "v2" };
-      return stopsWhenLeft(super.streamEvents(input, stoppable, streamOptions), () => stop.abort());
+      const events = super.streamEvents(input, stoppable as { version: "v2" }, streamOptions);
+      return stopsWhenLeft(events, () => stop.abort());
     }
     checkInput(input);
-    return stopWhenLeft(super.streamEvents(input, { ...options, signal }), () => stop.abort());
+    return stopWhenLeft(super.streamEvents(input, stoppable), () => stop.abort());
   }
 
   /** Calls whose prompts begin alike go next to each other, so that the prefix cache serves them. */
@@ -247,9 +255,10 @@ export class OptimizedChatOllama extends TypedChatOllama {
   ): Promise<(AIMessageChunk | Error)[]>;
   override async batch(
     inputs: BaseLanguageModelInput[],
-    options: BatchOptions = {},
+    given: BatchOptions = {},
     batchOptions: RunnableBatchOptions = {},
   ): Promise<(AIMessageChunk | Error)[]> {
+    const options = Array.isArray(given) ? given.map((each) => oneSignal(each)) : oneSignal(given);
     const order = this.optimize === false ? null : orderThatMatters(inputs.map(promptText));
     if (!order) return super.batch(inputs, options, batchOptions);
     const configs = this._getOptionsList(options, inputs.length);
@@ -277,7 +286,8 @@ export class OptimizedChatOllama extends TypedChatOllama {
     options?: string[] | Partial<OptimizedChatOllamaCallOptions>,
     callbacks?: Callbacks,
   ): Promise<LLMResult> {
-    const given = Array.isArray(options) ? { stop: options } : options;
+    const read = Array.isArray(options) ? { stop: options } : options;
+    const given = read && oneSignal(read);
     const stripped = messages.map((list) =>
       this.withoutCommands(list.map(coerceMessageLikeToMessage), given),
     );
@@ -286,7 +296,7 @@ export class OptimizedChatOllama extends TypedChatOllama {
     // One key is for all lists of a call, so each goes by itself.
     if (without.length > 1) return this.generateEach(without, given, callbacks);
     // Once: each reading of a timeout starts a new one.
-    const [{ signal, metadata }, read] = this._separateRunnableConfigFromCallOptionsCompat(given);
+    const [{ signal, metadata }, keyed] = this._separateRunnableConfigFromCallOptionsCompat(given);
     await this.sender.learnDigest(this.model, signal);
     const marks = {
       [UNSEEN]: unseenHash(without.flat()),
@@ -297,7 +307,7 @@ export class OptimizedChatOllama extends TypedChatOllama {
     if (!isStreamingCache(this.cache) || without.length !== 1) {
       return super.generate(without, marked, callbacks);
     }
-    const llmKey = this._getSerializedCacheKeyParametersForCall({ ...read, ...marks });
+    const llmKey = this._getSerializedCacheKeyParametersForCall({ ...keyed, ...marks });
     const prompt = getBufferString(without[0]!);
     const land = await this.cache.enter(prompt, llmKey, signal).catch((error: unknown) => {
       throw asLangChainError(error, signal, () => undefined);

@@ -12,6 +12,7 @@ import { answerParameters, cacheKey } from "./cacheKey.js";
 import { CallSender } from "./callSender.js";
 import { engineOf } from "./engineOf.js";
 import { asLangChainError } from "./langChainErrors.js";
+import { oneSignal } from "./oneSignal.js";
 import { type OptCommand, parseOptCommand } from "./optCommand.js";
 import {
   checkInput,
@@ -88,7 +89,7 @@ export class OptimizedOllama extends TypedOllama {
     options?: Partial<OptimizedOllamaCallOptions>,
   ): Promise<string> {
     checkInput(input);
-    return super.invoke(input, options);
+    return super.invoke(input, options && oneSignal(options));
   }
 
   /** @internal Called by LangChain. */

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { ContextOverflowError, getRetryable, ModelAbortError } from "@langchain/core/errors";
 import { describe, expect, test } from "vitest";
 import { OptimizerError, UpstreamError } from "../../src/errors.js";
@@ -72,6 +74,19 @@ describe.each(ENTRY_PATHS)("$name", ({ reply }) => {
     setTimeout(() => stop.abort(), 700);
     await expect(call).rejects.toThrow(/abort/i);
     expect((await sibling).text).toContain("word49");
+  });
+
+  test("a timeout rejects however often memory is tidied up, with a signal of the caller's or without", async () => {
+    setFlagsFromString("--expose-gc");
+    const tidyUp = runInNewContext("gc") as () => void;
+    await using b = await bench({ ...slow, delayMs: 60_000 }, { realTime: true });
+    for (const options of [{ timeout: 200 }, { timeout: 200, signal: new AbortController().signal }]) {
+      const call = reply(b.model(), options);
+      const tidying = setInterval(tidyUp, 30);
+      const late = new Promise((resolve) => setTimeout(resolve, 3_000));
+      await expect(Promise.race([call, late])).rejects.toMatchObject({ name: "TimeoutError" });
+      clearInterval(tidying);
+    }
   });
 
   test("a timeout rejects", async () => {
