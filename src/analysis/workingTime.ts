@@ -1,8 +1,8 @@
 /** Time in which servers worked: calls at the same time count once. */
 import { entryOf } from "./entryOf.js";
 
-/** A call that began before so many stretches of work is longer than any; what lies before counts as worked. */
-const KEPT = 64;
+/** Stretches of work within one long call, and as many again; what lies before them counts as new. */
+const KEPT = 1_024;
 
 interface Stretch {
   from: number;

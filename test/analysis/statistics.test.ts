@@ -190,6 +190,12 @@ describe("times of a log", () => {
   });
 });
 
+test("working time of a call that outlasts hundreds of short ones is that of their pauses", () => {
+  const time = new WorkingTime();
+  for (let second = 0; second < 600; second++) time.add("server", 1000 * second, 1000 * second + 400);
+  expect(time.add("server", 0, 600_000)).toBe(600 * 600);
+});
+
 test("working time is the union of calls, in whichever order they come", () => {
   const interval = fc.tuple(fc.integer({ min: 0, max: 300 }), fc.integer({ min: 0, max: 40 }));
   fc.assert(
