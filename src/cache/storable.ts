@@ -91,5 +91,5 @@ export function keyRefusal({ model, temperature, isOllama }: KeyFacts, sampled: 
     temperature === null
       ? "temperature is not set, and Ollama's default is 0.8"
       : `temperature is ${temperature}`;
-  return { reason: "sampled", text: `${found}; set 0, or sampled: true on the cache` };
+  return { reason: "sampled", text: `${found}; set 0, or keep such replies too (sampled: true, of serve --cache-sampled)` };
 }
