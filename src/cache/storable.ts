@@ -91,5 +91,8 @@ export function keyRefusal({ model, temperature, isOllama }: KeyFacts, sampled: 
     temperature === null
       ? "temperature is not set, and Ollama's default is 0.8"
       : `temperature is ${temperature}`;
-  return { reason: "sampled", text: `${found}; set 0, or keep such replies too (sampled: true, of serve --cache-sampled)` };
+  return {
+    reason: "sampled",
+    text: `${found}; set 0, or keep such replies too (sampled: true, of serve --cache-sampled)`,
+  };
 }
