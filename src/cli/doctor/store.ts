@@ -3,6 +3,7 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { OptimizerError } from "../../errors.js";
+import { ceilingWindow } from "../../optimizer/ceilings.js";
 import type { ProfileRecord, RequestRecord } from "../../records.js";
 import type { OptimizerStore } from "../../storage/store.js";
 import { type Surroundings, withoutRemedy } from "../command.js";
@@ -148,14 +149,18 @@ async function recentCalls(store: OptimizerStore): Promise<Finding[]> {
 function settled(profiles: readonly ProfileRecord[]): Finding[] {
   return profiles.flatMap(({ models, blob, ceilings = [], pinnedNumCtx }) => {
     const name = models?.join(", ") || `the weights ${blob?.slice(0, 12)}`;
-    const smallest = Math.min(...ceilings.map(({ numCtx }) => numCtx));
+    // As they are for a machine as full as it was then.
+    const inForce = ceilings.filter(
+      (each) => ceilingWindow([each], Number.POSITIVE_INFINITY, Date.now()) < Number.POSITIVE_INFINITY,
+    );
+    const smallest = Math.min(...inForce.map(({ numCtx }) => numCtx));
     return [
-      ...(ceilings.length > 0
+      ...(inForce.length > 0
         ? [
             finding(
               "memory",
               "warning",
-              `${name} ran out of memory with a window of ${count(smallest)}: smaller ones are used for a day.`,
+              `${name} ran out of memory with a window of ${count(smallest)}: smaller ones are used for a day, or a week while as much else is loaded.`,
               "Unload other models, or allow less: the optimizer's maximumWindow.",
             ),
           ]

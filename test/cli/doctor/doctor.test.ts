@@ -183,6 +183,25 @@ describe("the store", () => {
     expect(text).toMatch(/Of the last 2 calls 1 failed: OUT_OF_MEMORY 1\./);
   });
 
+  test("tells windows that ran out of memory while they are avoided", async () => {
+    const opened = openJsonStore(join(folder, "store"));
+    const at = (days: number) => new Date(Date.now() - days * 86_400_000).toISOString();
+    const ceilings = [
+      { numCtx: 8192, at: at(8), loadedBytes: 0 },
+      { numCtx: 16_384, at: at(2), loadedBytes: 1e9 },
+    ];
+    await opened.merge("profiles", { id: "s b", models: ["tiny:latest"], ceilings });
+    await opened.merge("profiles", { id: "s c", models: ["old:latest"], ceilings: ceilings.slice(0, 1) });
+    await opened.close();
+    const { list } = await findings();
+    expect(list.filter(({ text }) => text.includes("ran out of memory"))).toMatchObject([
+      {
+        severity: "warning",
+        text: expect.stringContaining("tiny:latest ran out of memory with a window of 16,384"),
+      },
+    ]);
+  });
+
   test("of a newer version is an error with its remedy", async () => {
     await store();
     writeFileSync(join(folder, "store", "store.json"), JSON.stringify({ schemaVersion: 99, kind: "store" }));
