@@ -13,6 +13,8 @@ const WINDOW = 256;
 const MINIMUM = 20;
 /** CPU use over 200 ms jumps: one sample says nothing. */
 const IN_A_ROW = 2;
+/** What stays above is told again after so long, or whoever waits for its end would take silence for it. */
+const AGAIN_MS = 300_000;
 
 /** A leak is looked for in so many samples, whenever so many are new. */
 const LEAK_SAMPLES = 128;
@@ -33,18 +35,22 @@ class Level {
   private readonly values: number[] = [];
   private sum = 0;
   private above = 0;
+  private toldAt = 0;
 
   constructor(private readonly leastExcess: number) {}
 
-  /** @returns the mean, when the value begins to be far above it */
-  push(value: number): number | null {
+  /** @returns the mean, when the value begins to be far above it, and now and then while it stays there */
+  push(value: number, at: number): number | null {
     const count = this.values.length;
     const mean = this.sum / count;
     const isAbove = count >= MINIMUM && value > FACTOR * mean && value - mean >= this.leastExcess;
     this.above = isAbove ? this.above + 1 : 0;
     this.values.push(value);
     this.sum += value - (this.values.length > WINDOW ? this.values.shift()! : 0);
-    return this.above === IN_A_ROW ? mean : null;
+    const isTold = this.above === IN_A_ROW || (this.above > IN_A_ROW && at - this.toldAt >= AGAIN_MS);
+    if (!isTold) return null;
+    this.toldAt = at;
+    return mean;
   }
 }
 
@@ -69,12 +75,12 @@ export class MachineWatch {
       return NOTHING;
     this.last = host;
     const found: Anomaly[] = [];
-    const memoryMean = this.memory.push(host.memoryUsedBytes);
+    const memoryMean = this.memory.push(host.memoryUsedBytes, at);
     if (memoryMean !== null) {
       const text = `Memory in use is ${bytes(host.memoryUsedBytes)}, more than ${FACTOR} x its mean of ${bytes(memoryMean)}.`;
       found.push(this.anomaly("memoryBytes", record.at, memoryMean, host.memoryUsedBytes, text));
     }
-    const cpuMean = this.cpu.push(host.cpuPercent);
+    const cpuMean = this.cpu.push(host.cpuPercent, at);
     if (cpuMean !== null) {
       const text = `CPU use is ${Math.round(host.cpuPercent)} %, more than ${FACTOR} x its mean of ${Math.round(cpuMean)} %.`;
       found.push(this.anomaly("cpuPercent", record.at, cpuMean, host.cpuPercent, text));

@@ -109,6 +109,28 @@ test("a reload storm is not over while it lasts", () => {
   alerts.close();
 });
 
+test("a machine that stays busy is not told as quiet again", () => {
+  let now = NOON;
+  const monitor = new Monitor({ now: () => now });
+  const alerts = new Alerts({ monitor, now: () => now });
+  const told: string[] = [];
+  alerts.subscribe(({ type, anomaly }) => told.push(`${type} ${anomaly.metric}`));
+  const minutes = (count: number, cpuPercent: number) => {
+    for (let minute = 0; minute < count; minute++) {
+      now += 60 * SECOND;
+      const host = { cpuPercent: cpuPercent + (minute % 3), memoryUsedBytes: 4e9, memoryTotalBytes: 16e9 };
+      monitor.record(call(now, { host }));
+      alerts.look();
+    }
+  };
+  minutes(60, 20);
+  minutes(30, 90);
+  expect(told).toEqual(["raised cpuPercent"]);
+  minutes(30, 20);
+  expect(told).toEqual(["raised cpuPercent", "recovered cpuPercent"]);
+  alerts.close();
+});
+
 test("a stream of events ends with the alerts", async () => {
   const { monitor } = watched();
   const alerts = new Alerts({ monitor });
