@@ -95,6 +95,7 @@ export class EntryCache {
    */
   async set(key: string, value: string, ttlSeconds: TimeToLive = this.#ttl): Promise<void> {
     checkTtl(ttlSeconds);
+    if (this.#flights.isOutdated(key)) return;
     // It would drive everything else out, and itself.
     if (entryBytes(key, value) > this.#maxBytes * (1 - FREED)) {
       this.tally.skipped.other++;
@@ -120,15 +121,18 @@ export class EntryCache {
   }
 
   /**
-   * Removes one entry by its key, those that a pattern or regular expression means, or all.
+   * Removes one entry by its key, those that a pattern or regular expression means, or all. What calls of this
+   * program that are under way bring for them is not stored either.
    *
    * @param which a key, a pattern with `*` or `?`, a RegExp; left out, everything
    * @returns how many were removed
    * @throws what the place says when it is away: a wrong reply that stays must not look removed
    */
   async invalidate(which?: string | RegExp): Promise<number> {
-    if (typeof which === "string" && !isPattern(which)) return this.#remove([which]);
+    const isKey = typeof which === "string" && !isPattern(which);
     const isMeant = which === undefined ? () => true : keyPattern(which);
+    this.#flights.outdate(isMeant);
+    if (isKey) return this.#remove([which]);
     return this.#removeIf(({ key }) => isMeant(key));
   }
 

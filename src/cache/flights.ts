@@ -16,7 +16,7 @@ export type Land = (isGivenUp?: boolean) => void;
  * flights.size // 0
  */
 export class Flights {
-  readonly #byKey = new Map<string, Promise<boolean>>();
+  readonly #byKey = new Map<string, Flight>();
 
   /** Calls under way. */
   get size(): number {
@@ -30,18 +30,33 @@ export class Flights {
    */
   async enter(key: string, signal?: AbortSignal): Promise<Land> {
     for (let first = this.#byKey.get(key); first; first = this.#byKey.get(key)) {
-      if (!(await unlessAborted(first, signal))) return () => {};
+      if (!(await unlessAborted(first.isGivenUp, signal))) return () => {};
     }
     let end: (isGivenUp: boolean) => void = () => {};
-    const flight = new Promise<boolean>((resolve) => {
+    const isGivenUp = new Promise<boolean>((resolve) => {
       end = resolve;
     });
+    const flight: Flight = { isGivenUp, isOutdated: false };
     this.#byKey.set(key, flight);
     return (isGivenUp = false) => {
       if (this.#byKey.get(key) === flight) this.#byKey.delete(key);
-      end(isGivenUp);
+      end(isGivenUp || flight.isOutdated);
     };
   }
+
+  /** What the calls under way of these keys bring is not wanted any more: they count as given up. */
+  outdate(isMeant: (key: string) => boolean): void {
+    for (const [key, flight] of this.#byKey) if (isMeant(key)) flight.isOutdated = true;
+  }
+
+  isOutdated(key: string): boolean {
+    return this.#byKey.get(key)?.isOutdated ?? false;
+  }
+}
+
+interface Flight {
+  readonly isGivenUp: Promise<boolean>;
+  isOutdated: boolean;
 }
 
 /**

@@ -509,6 +509,19 @@ test("entries are removed by key and by the model's name", async () => {
   expect(await c.cache.invalidate("other/*")).toBe(0);
 });
 
+test("a call that was under way when its entry was removed stores nothing, and who waited for it asks anew", async () => {
+  let calls = 0;
+  await using c = await cached(() => ({ content: `reply ${++calls}`, delayMs: 150 }), {}, { realTime: true });
+  const before = c.model().invoke("a");
+  await until(() => c.calls() === 1);
+  expect(await c.cache.invalidate("tiny/*")).toBe(0);
+  const after = [c.model().invoke("a"), c.model().invoke("a")];
+  expect((await before).text).toBe("reply 1");
+  expect((await Promise.all(after)).map(({ text }) => text)).toEqual(["reply 2", "reply 2"]);
+  expect(await c.model().invoke("a")).toMatchObject({ text: "reply 2" });
+  expect(c.calls()).toBe(2);
+});
+
 test("calls of one model live longer than those of another, in the same cache", async () => {
   let now = 1_700_000_000_000;
   await using c = await cached(counted(), { ttlSeconds: 60, now: () => now });
