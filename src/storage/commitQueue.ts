@@ -110,17 +110,23 @@ export class CommitQueue<T> {
   }
 
   #start(): void {
-    if (this.#running !== null || this.#gathering !== null) return;
+    if (this.#running !== null) return;
     const { gatherMs = 0, maxCommitBytes } = this.#options;
     if (gatherMs > 0 && this.#bytes < maxCommitBytes) {
-      this.#gathering = setTimeout(() => {
+      this.#gathering ??= setTimeout(() => {
         this.#gathering = null;
         this.#run(this.#commitOnce());
       }, gatherMs);
       return;
     }
+    this.#gatherNoMore();
     // After the caller's turn, so that a burst in one turn is one commit.
     this.#run(Promise.resolve().then(() => this.#commitOnce()));
+  }
+
+  #gatherNoMore(): void {
+    if (this.#gathering !== null) clearTimeout(this.#gathering);
+    this.#gathering = null;
   }
 
   #run(work: Promise<unknown>): void {
@@ -134,8 +140,7 @@ export class CommitQueue<T> {
 
   async #attempt(): Promise<unknown> {
     while (this.#running !== null) await this.#running;
-    if (this.#gathering !== null) clearTimeout(this.#gathering);
-    this.#gathering = null;
+    this.#gatherNoMore();
     if (this.#entries.length === 0) return undefined;
     let error: unknown;
     this.#run(
