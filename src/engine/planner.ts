@@ -155,8 +155,12 @@ export class Planner {
     const known = watch.model(name);
     const looking = watch.beforeDecision();
     if (known && !looking) return known;
-    const asked = [known ?? watch.learn(name), looking, this.stored];
-    await Promise.race([Promise.all(asked), delay(FIRST_CALL_WAIT_MS)]);
+    // The look may find that the model was made anew, and forget what was known of it.
+    const looked = looking?.then(() => watch.learn(name));
+    await Promise.race([
+      Promise.all([known ?? watch.learn(name), looked, this.stored]),
+      delay(FIRST_CALL_WAIT_MS),
+    ]);
     return watch.model(name) ?? known ?? null;
   }
 

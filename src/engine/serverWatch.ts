@@ -16,7 +16,7 @@ export interface InstalledModel {
   readonly name: string;
   /** Digest of the manifest; another one after the model was made anew. Empty when the server does not tell. */
   readonly digest: string;
-  /** Digest of the weights: names of one blob share one runner. Empty when the server does not tell. */
+  /** Digest of the weights: names of one blob share one runner. Of weights in many files, that of the model. */
   readonly blob: string;
   /** Runs elsewhere (`:cloud`): nothing is decided for it. */
   readonly isRemote: boolean;
@@ -223,7 +223,7 @@ function describe(name: string, digest: string, facts: WireShow): InstalledModel
   return {
     name,
     digest,
-    blob: ollama.blobOf(facts) ?? "",
+    blob: ollama.blobOf(facts) ?? digest,
     isRemote: Boolean(facts.remote_host) || /[:-]cloud$/.test(name),
     trainedNumCtx: ollama.trainedNumCtx(facts),
     capabilities: facts.capabilities ?? [],
