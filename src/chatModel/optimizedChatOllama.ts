@@ -366,7 +366,7 @@ export class OptimizedChatOllama extends TypedChatOllama {
     input: BaseLanguageModelInput,
     options: Pick<OptimizedChatOllamaCallOptions, "tools" | "think"> = {},
   ): Promise<{ readonly tokens: number; readonly source: CountSource }> {
-    const messages = messagesOf(input);
+    const { messages } = this.withoutCommands(messagesOf(input));
     return this.sender.count(await this.requestOf(messages, options as ParsedOptions));
   }
 

@@ -234,6 +234,15 @@ describe("counting", () => {
     expect(b.server.state()).toEqual([]);
   });
 
+  test("countTokens counts what is sent, which has no /opt in it", async () => {
+    await using b = await bench();
+    const question = "Why is the sky blue?";
+    const command = `/opt reserve=512 explain=true ${question}`;
+    expect(await b.model().countTokens(command)).toEqual(await b.model().countTokens(question));
+    const off = b.model({ optimize: false });
+    expect((await off.countTokens(command)).tokens).toBeGreaterThan((await off.countTokens(question)).tokens);
+  });
+
   test("after a reply the count is the server's own", async () => {
     await using b = await bench();
     const model = b.model();
