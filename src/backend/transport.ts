@@ -61,8 +61,7 @@ export const nodeTransport: Transport = (url, init = {}) => {
     agent: secure ? agents.https : agents.http,
   };
   if (target.username) {
-    const credentials = `${decodeURIComponent(target.username)}:${decodeURIComponent(target.password)}`;
-    headers.authorization = `Basic ${Buffer.from(credentials).toString("base64")}`;
+    headers.authorization = basicCredentials(target);
   }
 
   return new Promise((resolve, reject) => {
@@ -114,6 +113,21 @@ export const nodeTransport: Transport = (url, init = {}) => {
     attempt(stream === null);
   });
 };
+
+/** An `Authorization` of the name and the password in an address, where a percent sign may stand for itself. */
+export function basicCredentials({ username, password }: URL): string {
+  return `Basic ${Buffer.from(`${unescaped(username)}:${unescaped(password)}`).toString("base64")}`;
+}
+
+function unescaped(text: string): string {
+  return text.replace(/(?:%[\da-f]{2})+/gi, (escapes) => {
+    try {
+      return decodeURIComponent(escapes);
+    } catch {
+      return escapes;
+    }
+  });
+}
 
 async function* noting<T>(parts: AsyncIterable<T>, note: (error: unknown) => void): AsyncGenerator<T> {
   try {

@@ -3,7 +3,7 @@ import { isAbsolute } from "node:path";
 import { Hono, type HonoRequest } from "hono";
 import { cors } from "hono/cors";
 import type { Gate } from "../autopilot/index.js";
-import { nodeTransport, readBody } from "../backend/transport.js";
+import { basicCredentials, nodeTransport, readBody } from "../backend/transport.js";
 import { EntryCache } from "../cache/index.js";
 import { Engine } from "../engine/engine.js";
 import { steadyNow } from "../engine/steadyClock.js";
@@ -142,8 +142,7 @@ function withoutCredentials(
   headers: Readonly<Record<string, string>> = {},
 ): Pick<ServerContext, "origin" | "headers"> {
   const url = new URL(upstream);
-  const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
-  const basic = { authorization: `Basic ${Buffer.from(credentials).toString("base64")}` };
+  const basic = { authorization: basicCredentials(url) };
   const has = url.username !== "";
   url.username = "";
   url.password = "";

@@ -124,10 +124,15 @@ test("a body that fails rejects with its failure, on a kept socket too", async (
   }
 });
 
-test("credentials of the address become a header, as fetch refuses them", async () => {
+test.each([
+  ["s%20t", "s t"],
+  // Typed as it is: the sign escapes nothing.
+  ["100%", "100%"],
+  ["p@ss%ff%", "p@ss%ff%"],
+])("credentials of the address become a header, as fetch refuses them: %s", async (typed, password) => {
   const origin = await listen((request, response) => response.end(request.headers.authorization));
-  const reply = await nodeTransport(origin.replace("http://", "http://me:s%20t@"));
-  expect(new TextDecoder().decode(await readBody(reply))).toBe(`Basic ${btoa("me:s t")}`);
+  const reply = await nodeTransport(origin.replace("http://", `http://me:${typed}@`));
+  expect(new TextDecoder().decode(await readBody(reply))).toBe(`Basic ${btoa(`me:${password}`)}`);
 });
 
 function aborting(reason: Error, afterMs: number): AbortSignal {

@@ -165,7 +165,7 @@ describe("who may ask", () => {
     await using servers = await pair(
       {},
       {
-        upstream: "http://name:pass%20word@127.0.0.1:9",
+        upstream: "http://name:pass%20word%@127.0.0.1:9",
         transport: async (url, init) => {
           seen.push([url, init?.headers?.authorization]);
           throw Object.assign(new Error("refused"), { code: "ECONNREFUSED" });
@@ -177,7 +177,7 @@ describe("who may ask", () => {
     expect(seen.length).toBeGreaterThan(0);
     for (const [url, authorization] of seen) {
       expect(url).toMatch(/^http:\/\/127\.0\.0\.1:9\/api\//);
-      expect(authorization).toBe(`Basic ${btoa("name:pass word")}`);
+      expect(authorization).toBe(`Basic ${btoa("name:pass word%")}`);
     }
   });
 
