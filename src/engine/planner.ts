@@ -108,7 +108,8 @@ export class Planner {
       if (turn) started += await this.whileUncounted(slotId, turn);
       // Decided, it would be a reload on its way, which the next call would take for real.
       call.signal?.throwIfAborted();
-      decided = this.permitted(call, model, this.slots.decide(slotId, facts, configuration));
+      const isCut = call.onOverflow === "cut";
+      decided = this.permitted(call, model, this.slots.decide(slotId, facts, configuration, isCut));
     } finally {
       this.slots.counted(slotId);
     }

@@ -189,15 +189,19 @@ export class Slots {
     return !decided.overflow && isReloading(decided);
   }
 
-  /** Decides a call and takes the decision in, in one turn of the event loop. */
-  decide(id: string, facts: CallFacts, configuration: Configuration): Decided {
+  /**
+   * Decides a call and takes the decision in, in one turn of the event loop.
+   *
+   * @param isCut it goes out also where its prompt does not fit
+   */
+  decide(id: string, facts: CallFacts, configuration: Configuration, isCut: boolean = false): Decided {
     const slot = this.of(id);
     const { state, judged } = slot;
     slot.judged = null;
     const now = steadyNow();
     const isTrue = judged?.state === state && judged.facts === facts && now - judged.at < STILL_TRUE_MS;
     const decided = isTrue ? judged.decided : decide(state, facts, configuration, now);
-    if (!decided.overflow) slot.state = afterDecision(state, decided, now);
+    if (!decided.overflow || isCut) slot.state = afterDecision(state, decided, now);
     return decided;
   }
 

@@ -183,6 +183,17 @@ describe("refusals", () => {
     expect(generating().at(-1)?.body).not.toHaveProperty("truncate");
   });
 
+  test("with cut a prompt that fits no window is loaded for once, together with those that came with it", async () => {
+    for (let learning = 0; learning < 2; learning++) {
+      await finish(call());
+      await idle();
+    }
+    const before = server.loads.length;
+    const calls = [40_000, 6_000, 5].map((count) => finish(call(prompt(count), { onOverflow: "cut" })));
+    await Promise.all(calls);
+    expect(server.loads.slice(before).map(({ numCtx }) => numCtx)).toEqual([32_768]);
+  });
+
   test("a load without memory is tried once more with a smaller window, and the ceiling is remembered", async () => {
     await finish(call());
     await idle();
