@@ -41,7 +41,11 @@ export class FolderIndex {
     if (known && known.storedAt > storedAt) return;
     if ((this.#removedAt.get(key) ?? -1) >= storedAt) return;
     this.forget(key);
-    this.#byKey.set(key, { segment, place, storedAt, expiresAt, usedAt: storedAt, hits: 0 });
+    const entry = { segment, place, storedAt, expiresAt, usedAt: storedAt, hits: 0 };
+    // The very value in a file that was written anew, which has the hits of it but not the last ones of this process.
+    const isMoved = known?.storedAt === storedAt && known.usedAt > storedAt;
+    const use = isMoved && { usedAt: known.usedAt, expiresAt: known.expiresAt };
+    this.#byKey.set(key, { ...entry, ...use });
     this.#bytes += place.length;
   }
 
