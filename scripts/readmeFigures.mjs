@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * Writes measured figures between the markers of README.md, so that none is typed by hand.
+ * Writes measured figures between the markers of README.md and docs/measurements.md, so that none is typed by hand.
  *
  *   node scripts/readmeFigures.mjs           from reports/bench-live.json, bench-live-batch.json and bench.json
  *   node scripts/readmeFigures.mjs --demo    runs the demo on its own engine and shows what it printed
@@ -24,7 +24,7 @@ export function filled(text, name, content) {
   const [begin, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
   const from = text.indexOf(begin);
   const to = text.indexOf(end);
-  if (from < 0 || to < from) throw new Error(`README.md has no place ${begin} ... ${end}`);
+  if (from < 0 || to < from) throw new Error(`there is no place ${begin} ... ${end}`);
   return `${text.slice(0, from + begin.length)}\n${content.trim()}\n${text.slice(to)}`;
 }
 
@@ -155,24 +155,26 @@ function report(name) {
   return content;
 }
 
+function fill(file, name, content) {
+  const path = join(root, file);
+  writeFileSync(path, filled(readFileSync(path, "utf8"), name, content));
+}
+
 function main() {
   const { values } = parseArgs({ options: { demo: { type: "boolean" } } });
-  const path = join(root, "README.md");
-  let readme = readFileSync(path, "utf8");
   if (values.demo) {
     const { stdout } = spawnSync("npm", ["run", "--silent", "demo", "--", "--embedded"], {
       cwd: root,
       encoding: "utf8",
       stdio: ["ignore", "pipe", "inherit"],
     });
-    readme = filled(readme, "demo", demoText(stdout));
-  } else {
-    const [live, batch, bench] = ["bench-live", "bench-live-batch", "bench"].map(report);
-    const parts = [live && liveTable(live), batch && batchTable(batch)].filter(Boolean);
-    if (live) readme = filled(readme, "bench:live", parts.join("\n\n"));
-    if (bench) readme = filled(readme, "bench", benchTable(bench));
+    fill("README.md", "demo", demoText(stdout));
+    return;
   }
-  writeFileSync(path, readme);
+  const [live, batch, bench] = ["bench-live", "bench-live-batch", "bench"].map(report);
+  const parts = [live && liveTable(live), batch && batchTable(batch)].filter(Boolean);
+  if (live) fill("README.md", "bench:live", parts.join("\n\n"));
+  if (bench) fill("docs/measurements.md", "bench", benchTable(bench));
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) main();
