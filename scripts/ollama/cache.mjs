@@ -5,7 +5,7 @@ import { join } from "node:path";
 export const VERSIONS = ["0.34.0", "0.24.0"];
 
 export const cacheFolder =
-  process.env.OPTIMIZER_CACHE ??
+  process.env.OPTIMIZER_TOOLS_CACHE ??
   join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "langchain-ollama-optimizer");
 
 export const programOf = (version) => join(cacheFolder, `ollama-${version}`, "bin", "ollama");

@@ -5,7 +5,7 @@
 # names it, and virtual machines that do not permit it end them with an illegal instruction.
 set -euo pipefail
 
-cache=${OPTIMIZER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/langchain-ollama-optimizer}
+cache=${OPTIMIZER_TOOLS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/langchain-ollama-optimizer}
 llama_cpp=10760.0.0
 malgo=v0.11.24
 jobs=$(nproc)

@@ -5,7 +5,7 @@ set -euo pipefail
 
 name=$1 program=$2
 shift 2
-cache=${OPTIMIZER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/langchain-ollama-optimizer}
+cache=${OPTIMIZER_TOOLS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/langchain-ollama-optimizer}
 folder=$cache/python-$name
 complete="$folder/$*"
 
