@@ -3,6 +3,8 @@ import type { CallbackManagerForLLMRun, Callbacks } from "@langchain/core/callba
 import type { BaseLanguageModelInput } from "@langchain/core/language_models/base";
 import type { MessageContent } from "@langchain/core/messages";
 import { GenerationChunk, type LLMResult } from "@langchain/core/outputs";
+import type { RunnableBatchOptions } from "@langchain/core/runnables";
+import type { IterableReadableStream } from "@langchain/core/utils/stream";
 import { Ollama } from "@langchain/ollama";
 import type { WireChunk } from "../backend/wire.js";
 import { configuration } from "../optimizer/configuration.js";
@@ -27,6 +29,7 @@ import { TypedOllama } from "./typedOllama.js";
 import { VERSION } from "./version.js";
 
 type ParsedOptions = TypedOllama["ParsedCallOptions"];
+type BatchOptions = Partial<OptimizedOllamaCallOptions> | Partial<OptimizedOllamaCallOptions>[];
 
 /** Commands that were taken from prompts ahead of the cache, by the text that remained. */
 const COMMANDS = Symbol("commands");
@@ -90,6 +93,32 @@ export class OptimizedOllama extends TypedOllama {
   ): Promise<string> {
     checkInput(input);
     return super.invoke(input, options && oneSignal(options));
+  }
+
+  override async stream(
+    input: BaseLanguageModelInput,
+    options?: Partial<OptimizedOllamaCallOptions>,
+  ): Promise<IterableReadableStream<string>> {
+    return super.stream(input, options && oneSignal(options));
+  }
+
+  override async batch(
+    inputs: BaseLanguageModelInput[],
+    options?: BatchOptions,
+    batchOptions?: RunnableBatchOptions & { returnExceptions?: false },
+  ): Promise<string[]>;
+  override async batch(
+    inputs: BaseLanguageModelInput[],
+    options?: BatchOptions,
+    batchOptions?: RunnableBatchOptions,
+  ): Promise<(string | Error)[]>;
+  override async batch(
+    inputs: BaseLanguageModelInput[],
+    given: BatchOptions = {},
+    batchOptions?: RunnableBatchOptions,
+  ): Promise<(string | Error)[]> {
+    const options = Array.isArray(given) ? given.map((each) => oneSignal(each)) : oneSignal(given);
+    return super.batch(inputs, options, batchOptions);
   }
 
   /** @internal Called by LangChain. */
@@ -165,7 +194,8 @@ export class OptimizedOllama extends TypedOllama {
     callbacks?: Callbacks,
   ): Promise<LLMResult> {
     const commands = new Map<string, OptCommand>();
-    const given = Array.isArray(options) ? { stop: options } : options;
+    const read = Array.isArray(options) ? { stop: options } : options;
+    const given = read && oneSignal(read);
     const texts = prompts.map((prompt) => {
       const { command, text } = this.commandOf(prompt, given ?? {});
       if (command) commands.set(text, command);

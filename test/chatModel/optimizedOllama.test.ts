@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { InMemoryCache } from "@langchain/core/caches";
 import { ContextOverflowError } from "@langchain/core/errors";
 import type { Generation } from "@langchain/core/outputs";
@@ -81,6 +83,21 @@ describe.each(WAYS)("%s", (_, ask) => {
     await ask(textModel(b, { optimize: false }), {});
     expect(b.bodies()[0]).toEqual({ model: "tiny", prompt: "How are you?", options: {}, stream: true });
   });
+});
+
+test.each([
+  ...WAYS,
+  ["batch", (model: OptimizedOllama, options: object) => model.batch(["How are you?"], options)],
+  ["generate", (model: OptimizedOllama, options: object) => model.generate(["How are you?"], options)],
+] as const)("%s: a timeout beside a signal rejects however often memory is tidied up", async (_, ask) => {
+  setFlagsFromString("--expose-gc");
+  const tidyUp = runInNewContext("gc") as () => void;
+  await using b = await bench({ delayMs: 60_000 }, { realTime: true });
+  const call = ask(textModel(b), { timeout: 200, signal: new AbortController().signal });
+  const tidying = setInterval(tidyUp, 30);
+  const late = new Promise((resolve) => setTimeout(resolve, 3_000));
+  await expect(Promise.race([call, late])).rejects.toMatchObject({ name: "TimeoutError" });
+  clearInterval(tidying);
 });
 
 test("leaving the stream stops the server", async () => {
