@@ -10,7 +10,7 @@ const WANTED = '{"key": "..."}, {"pattern": "qwen3:8b/*"} or {"all": true}';
 export function addInvalidateRoute(app: Hono, { cache, bodyLimitBytes }: ServerContext): void {
   app.post("/optimization/cache/invalidate", async ({ req }) => {
     const which = whichOf(await readJsonBody(req.raw, bodyLimitBytes));
-    return Response.json({ removed: (await cache?.entries.invalidate(which)) ?? 0 });
+    return Response.json({ removed: (await cache?.invalidate(which)) ?? 0 });
   });
 }
 

@@ -3,6 +3,7 @@ import { nodeTransport } from "../../backend/transport.js";
 import type { WireChunk, WireRequest } from "../../backend/wire.js";
 import { unlessAborted } from "../../cache/flights.js";
 import type { CacheHit, EntryCache, ReplyCacheOptions } from "../../cache/index.js";
+import { keyPattern } from "../../cache/keyPattern.js";
 import { keyRefusal, refusalOf } from "../../cache/storable.js";
 import type { EngineChunk, EngineReply } from "../../engine/types.js";
 import { silentLogger } from "../../logger.js";
@@ -77,6 +78,18 @@ export class ReplyCache {
   /** Models may have been made anew. */
   lookAgain(): void {
     this.#digests.lookAgain();
+  }
+
+  /**
+   * Removes kept replies. What calls under way bring for them is not kept, nor given to those that come from now on.
+   *
+   * @param which a key or a pattern; left out, everything
+   * @returns how many were removed
+   */
+  invalidate(which: string = "*"): Promise<number> {
+    const isMeant = keyPattern(which);
+    for (const key of this.#flights.keys()) if (isMeant(key)) this.#flights.delete(key);
+    return this.entries.invalidate(which);
   }
 
   #accepts({ model, options }: WireRequest): boolean {
@@ -163,15 +176,16 @@ export class ReplyCache {
 
   /** Equal calls read along until it is stored. */
   async #landed(key: string, flight: Flight, chunks: readonly EngineChunk[] | null): Promise<void> {
+    const isWanted = (): boolean => this.#flights.get(key) === flight;
     if (chunks) {
       const { decision } = await flight.reply.opened;
       const whole = wholeOf(chunks.map(({ data }) => data));
       const generation = { text: saidIn(whole), generationInfo: { ...whole, optimizer: decision() } };
       const refusal = refusalOf(generation);
-      if (refusal === null) await this.entries.set(key, JSON.stringify(whole));
-      else this.entries.tally.skipped[refusal]++;
+      if (refusal !== null) this.entries.tally.skipped[refusal]++;
+      else if (isWanted()) await this.entries.set(key, JSON.stringify(whole));
     }
-    if (this.#flights.get(key) === flight) this.#flights.delete(key);
+    if (isWanted()) this.#flights.delete(key);
   }
 
   /** Adds what a hit saved. */

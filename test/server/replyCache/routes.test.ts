@@ -514,6 +514,25 @@ describe("invalidation", () => {
     expect((await servers.chat()).headers.get("x-optimizer-cache")).toBe("miss");
   });
 
+  test("of a call under way: its reply is neither kept nor given to who asks afterwards", async () => {
+    const { open, opened } = valve();
+    let said = 0;
+    await using servers = await cached(async () => {
+      const content = `Number ${++said}.`;
+      await opened;
+      return { content };
+    });
+    const asking = servers.chat();
+    await expect.poll(servers.asked).toBe(1);
+    await servers.post("/optimization/cache/invalidate", { all: true });
+    const askingAnew = servers.chat();
+    await expect.poll(servers.asked).toBe(2);
+    open();
+    expect(saidIn(await (await asking).text())).toBe("Number 1.");
+    expect(saidIn(await (await askingAnew).text())).toBe("Number 2.");
+    expect(saidIn(await (await servers.chat()).text())).toBe("Number 2.");
+  });
+
   test("refuses what does not say what to remove", async () => {
     await using servers = await cached({ content: "Blue." });
     const wrong = [{}, [], { all: false }, { key: "" }, { key: 3 }, { key: "a", all: true }, { model: "a" }];
