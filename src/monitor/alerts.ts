@@ -54,6 +54,7 @@ export class Alerts {
   private state: AlertState = NO_ALERTS;
   private waiting: RequestRecord[] = [];
   private hasWarned = false;
+  private isClosed = false;
 
   /** @throws OptimizerError `OPTION_INVALID` */
   constructor(private readonly options: AlertOptions) {
@@ -95,7 +96,7 @@ export class Alerts {
     };
     this.ends.add(end);
     signal?.addEventListener("abort", end, { once: true });
-    if (signal?.aborted) end();
+    if (signal?.aborted || this.isClosed) end();
     return read(
       alerts,
       (resolve) => (wake = resolve),
@@ -125,6 +126,7 @@ export class Alerts {
 
   /** Ends it and its streams of events; what is on its way to a webhook is not waited for. */
   close(): void {
+    this.isClosed = true;
     this.stopListening();
     clearInterval(this.timer);
     for (const end of this.ends) end();

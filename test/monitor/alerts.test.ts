@@ -138,6 +138,7 @@ test("a stream of events ends with the alerts", async () => {
   alerts.close();
 
   expect(await next).toEqual({ done: true, value: undefined });
+  expect(await alerts.events().next()).toEqual({ done: true, value: undefined });
 });
 
 test("a listener that throws is said once, and the others hear", () => {
