@@ -129,7 +129,7 @@ export class Planner {
     while (this.slots.isContested(slotId) && !signal?.aborted) {
       // Holds the program, which has nothing else to wait for.
       await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
-      await watch.refresh();
+      await Promise.race([watch.refresh(), delay(FIRST_CALL_WAIT_MS)]);
       this.slots.see(serverId(origin), model, watch);
     }
     return performance.now() - began;
