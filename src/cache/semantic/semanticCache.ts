@@ -183,9 +183,9 @@ export class SemanticCache extends ReplyCache {
     });
     await this.#refresh();
     this.#feedback.add(samples);
-    const value = feedbackText(samples);
-    // The same pairs have the same place, whichever program starts with them.
-    await this.entryCache.set(`${FEEDBACK}${shortHash(value)}`, value, null);
+    // The same pairs have the same place, whichever program starts with them and however they were judged before.
+    const place = shortHash(this.#embeddingsName, ...samples.map(({ pair }) => pair));
+    await this.entryCache.set(`${FEEDBACK}${place}`, feedbackText(samples), null);
     return this.learned;
   }
 

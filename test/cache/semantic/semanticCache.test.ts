@@ -179,7 +179,8 @@ test("pairs that are judged once count once, however often a program starts with
   // Judged otherwise, the newer judgement counts.
   const other = few.map((pair) => ({ ...pair, isSame: !pair.isSame }));
   expect((await start().learn(other)).samples).toBe(again.learned.samples);
-  expect((await backend.size()).entries).toBe(3);
+  // It takes the place of the older one, which a server may list after it.
+  expect((await backend.size()).entries).toBe(2);
 });
 
 test("what was learned is not driven out by replies", async () => {
