@@ -31,8 +31,14 @@ export class AnomalyDetector {
   private readonly machines = new Map<string, MachineWatch>();
   private readonly volume: VolumeWatch;
   private readonly door = new Door();
+  private readonly againMs: number;
 
-  constructor(options: Omit<AnomalyOptions, "now"> = {}) {
+  /**
+   * @param options.againMs reload storms and busy machines that last are found again after so long; default never, as
+   * a log tells them once
+   */
+  constructor(options: Omit<AnomalyOptions, "now"> & { readonly againMs?: number } = {}) {
+    this.againMs = options.againMs ?? Number.POSITIVE_INFINITY;
     this.settings = {
       window: wholeNumber("window", options.window ?? WINDOW, 32),
       minimum: wholeNumber("minimum", options.minimum ?? MINIMUM, 20),
@@ -69,11 +75,11 @@ export class AnomalyDetector {
   }
 
   private watchLoads(slot: Slot): LoadWatch {
-    return entryOf(this.loads, slot, () => new LoadWatch({ ...slot, templateId: null }));
+    return entryOf(this.loads, slot, () => new LoadWatch({ ...slot, templateId: null }, this.againMs));
   }
 
   private watchMachine(serverId: string): MachineWatch {
-    return entryOf(this.machines, serverId, () => new MachineWatch(serverId));
+    return entryOf(this.machines, serverId, () => new MachineWatch(serverId, this.againMs));
   }
 
   /** How far each group could be judged, most calls first, and what was refused. */

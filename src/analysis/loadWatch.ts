@@ -12,8 +12,6 @@ const TOLERATED_SHARE = 0.02;
 const STORM_SCORE = 4.4;
 /** It is over when no more than this is left. */
 const CALM = 1;
-/** One that goes on is told again after so long, or whoever waits for its end would take silence for it. */
-const AGAIN_MS = 300_000;
 /** After a longer pause Ollama (`keep_alive`, 5 minutes) has unloaded the model: that load is nobody's fault. */
 const PAUSE_MS = 240_000;
 /** The last loads are compared with at least so many before. */
@@ -35,7 +33,11 @@ export class LoadWatch {
   private needless = 0;
   private calls = 0;
 
-  constructor(private readonly group: Group) {}
+  /** @param againMs a storm that goes on is told again after so long */
+  constructor(
+    private readonly group: Group,
+    private readonly againMs: number,
+  ) {}
 
   take(call: Call): readonly Anomaly[] {
     const { record, at, isLoad: loaded } = call;
@@ -54,7 +56,7 @@ export class LoadWatch {
   }
 
   private storm(last: Call): Anomaly | null {
-    if (this.needless < STORM || (this.isStorm && last.at - this.toldAt < AGAIN_MS)) return null;
+    if (this.needless < STORM || (this.isStorm && last.at - this.toldAt < this.againMs)) return null;
     this.isStorm = true;
     this.toldAt = last.at;
     const needless = this.recent.filter((_, index) => this.isNeedless[index]).sort((a, b) => a.at - b.at);

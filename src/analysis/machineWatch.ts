@@ -13,8 +13,6 @@ const WINDOW = 256;
 const MINIMUM = 20;
 /** CPU use over 200 ms jumps: one sample says nothing. */
 const IN_A_ROW = 2;
-/** What stays above is told again after so long, or whoever waits for its end would take silence for it. */
-const AGAIN_MS = 300_000;
 
 /** A leak is looked for in so many samples, whenever so many are new. */
 const LEAK_SAMPLES = 128;
@@ -37,7 +35,10 @@ class Level {
   private above = 0;
   private toldAt = 0;
 
-  constructor(private readonly leastExcess: number) {}
+  constructor(
+    private readonly leastExcess: number,
+    private readonly againMs: number,
+  ) {}
 
   /** @returns the mean, when the value begins to be far above it, and now and then while it stays there */
   push(value: number, at: number): number | null {
@@ -47,7 +48,7 @@ class Level {
     this.above = isAbove ? this.above + 1 : 0;
     this.values.push(value);
     this.sum += value - (this.values.length > WINDOW ? this.values.shift()! : 0);
-    const isTold = this.above === IN_A_ROW || (this.above > IN_A_ROW && at - this.toldAt >= AGAIN_MS);
+    const isTold = this.above === IN_A_ROW || (this.above > IN_A_ROW && at - this.toldAt >= this.againMs);
     if (!isTold) return null;
     this.toldAt = at;
     return mean;
@@ -55,8 +56,8 @@ class Level {
 }
 
 export class MachineWatch {
-  private readonly memory = new Level(0);
-  private readonly cpu = new Level(LEAST_CPU_EXCESS);
+  private readonly memory: Level;
+  private readonly cpu: Level;
   private samples: { readonly at: number; readonly bytes: number }[] = [];
   private sinceLook = 0;
   private leakedTo: number | null = null;
@@ -65,7 +66,14 @@ export class MachineWatch {
     cpuPercent: -1,
   };
 
-  constructor(private readonly serverId: string) {}
+  /** @param againMs what stays far above its mean is told again after so long */
+  constructor(
+    private readonly serverId: string,
+    againMs: number,
+  ) {
+    this.memory = new Level(0, againMs);
+    this.cpu = new Level(LEAST_CPU_EXCESS, againMs);
+  }
 
   take({ record, at }: Call): readonly Anomaly[] {
     const { host } = record;

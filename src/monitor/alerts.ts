@@ -137,7 +137,9 @@ export class Alerts {
   /** Begins anew with what is usual in these requests. */
   private trained(requests: readonly RequestRecord[]): AnomalyDetector {
     const { window = WINDOW, minimum, method, volumeBucketMs } = this.options;
-    const detector = new AnomalyDetector({ window, minimum, method, volumeBucketMs });
+    // Or silence would be taken for the end of what lasts.
+    const againMs = Math.max(LOOK_MS, this.quietMs / 3);
+    const detector = new AnomalyDetector({ window, minimum, method, volumeBucketMs, againMs });
     this.groups.clear();
     for (const request of requests) detector.take(request, this.now());
     return detector;

@@ -196,6 +196,20 @@ describe("the machine", () => {
     expect(resources[0]!.at).toBe(calls[41]!.at);
   });
 
+  test("that stays busy for an hour is told of once, as is a reload storm that lasts", () => {
+    const calls = Array.from({ length: 120 }, (_, index) =>
+      request({
+        id: `c${index}`,
+        atMs: START + index * 60_000,
+        host: host((index < 60 ? 20 : 90) + (index % 3), 4e9),
+        decision: null,
+        ...(index >= 60 && { loadMs: 3000, totalMs: 4000 }),
+      }),
+    );
+    const lasting = found(calls).filter(({ kind }) => kind === "resource" || kind === "reloadStorm");
+    expect(lasting.map(({ kind }) => kind).sort()).toEqual(["reloadStorm", "resource"]);
+  });
+
   test("that loads a model has no leak: its memory makes one step", () => {
     const random = seededRandom(6);
     const calls = Array.from({ length: 120 }, (_, index) =>

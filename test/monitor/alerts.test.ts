@@ -86,10 +86,13 @@ test("a stream of events brings alerts until its reader leaves or the signal abo
   alerts.close();
 });
 
-test("a reload storm is not over while it lasts", () => {
+/** The default, and a short one. */
+const QUIET_TIMES = [undefined, 180 * SECOND];
+
+test.each(QUIET_TIMES)("a reload storm is not over while it lasts (%s)", (quietMs) => {
   let now = NOON;
   const monitor = new Monitor({ now: () => now });
-  const alerts = new Alerts({ monitor, now: () => now });
+  const alerts = new Alerts({ monitor, now: () => now, quietMs });
   const told: string[] = [];
   alerts.subscribe(({ type, anomaly }) => told.push(`${type} ${anomaly.kind}`));
   const calls = (minutes: number, loadMs: number) => {
@@ -109,10 +112,10 @@ test("a reload storm is not over while it lasts", () => {
   alerts.close();
 });
 
-test("a machine that stays busy is not told as quiet again", () => {
+test.each(QUIET_TIMES)("a machine that stays busy is not told as quiet again (%s)", (quietMs) => {
   let now = NOON;
   const monitor = new Monitor({ now: () => now });
-  const alerts = new Alerts({ monitor, now: () => now });
+  const alerts = new Alerts({ monitor, now: () => now, quietMs });
   const told: string[] = [];
   alerts.subscribe(({ type, anomaly }) => told.push(`${type} ${anomaly.metric}`));
   const minutes = (count: number, cpuPercent: number) => {
