@@ -7,7 +7,7 @@ import { interruption } from "./interruption.js";
 import { whenUnread } from "./unread.js";
 
 const { env: environment, stdout: out, stderr: err, stdin: input } = process;
-const signal = interruption(process, (code) => process.exit(code || undefined));
+const signal = interruption(process, (code) => process.exit(code));
 whenUnread({ out, err }, process.argv[2] === "serve", (code) => process.exit(code || undefined));
 
 const surroundings = { environment, out, err, signal, input };
