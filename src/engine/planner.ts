@@ -237,7 +237,9 @@ export class Planner {
   private again(plan: Plan, retry: Retry): Decided | null {
     const basis = { ...plan.basis!, facts: retry.facts };
     plan.basis = basis;
-    return retry.decided && this.permitted(plan.call, basis.model, retry.decided);
+    const decided = retry.decided && this.permitted(plan.call, basis.model, retry.decided);
+    if (decided) this.slots.retried(basis.slotId, decided);
+    return decided;
   }
 
   /**

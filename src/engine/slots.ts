@@ -243,30 +243,25 @@ export class Slots {
     configuration: Configuration,
   ): Retry {
     const slot = this.of(id);
-    return this.retry(
-      slot,
-      afterContextError(slot.state, facts, decided, refusal, configuration, steadyNow()),
-    );
+    const retry = afterContextError(slot.state, facts, decided, refusal, configuration, steadyNow());
+    slot.state = retry.slot;
+    return retry;
   }
 
   afterOutOfMemory(id: string, facts: CallFacts, decided: Decided, configuration: Configuration): Retry {
     const slot = this.of(id);
     const otherBytes = slot.state.loaded?.otherBytes ?? 0;
-    const retry = this.retry(
-      slot,
-      afterOutOfMemory(slot.state, facts, decided, otherBytes, configuration, steadyNow()),
-    );
+    const retry = afterOutOfMemory(slot.state, facts, decided, otherBytes, configuration, steadyNow());
+    slot.state = retry.slot;
     const { ceilings } = slot.state.known;
     this.keep(id, slot, { ...profileChange(slot.state, steadyNow(), {}), ceilings });
     return retry;
   }
 
-  private retry(slot: Slot, retry: Retry): Retry {
-    slot.state = retry.slot;
-    if (retry.decided && !retry.decided.overflow) {
-      slot.state = afterDecision(slot.state, retry.decided, steadyNow());
-    }
-    return retry;
+  /** Takes in the decision of a retry that goes out. */
+  retried(id: string, decided: Decided): void {
+    const slot = this.of(id);
+    slot.state = afterDecision(slot.state, decided, steadyNow());
   }
 
   started(id: string): void {

@@ -205,6 +205,26 @@ describe("refusals", () => {
     expect(decision.numCtx).toBeLessThan(profile!.ceilings[0]!.numCtx);
   });
 
+  test("with cut the smaller window is loaded for once too, together with what comes meanwhile", async () => {
+    for (let learning = 0; learning < 2; learning++) {
+      await finish(call());
+      await idle();
+    }
+    server.failNext({ kind: "outOfMemory" });
+    let sent = 0;
+    let short: Promise<{ decision: DecisionRecord }> | undefined;
+    const transport: Transport = async (url, init) => {
+      if (url.endsWith("/api/chat") && ++sent === 2) {
+        short = finish(call());
+        await idle();
+      }
+      return nodeTransport(url, init);
+    };
+    const { decision } = await finish(call(prompt(40_000), { onOverflow: "cut", transport }));
+    expect(decision.outcome).toMatchObject({ retries: 1, error: null });
+    expect((await short)?.decision.numCtx).toBe(decision.numCtx);
+  });
+
   test("errors are typed and say what to do", async () => {
     await expect(finish(call({ model: "absent" }))).rejects.toMatchObject({
       code: "MODEL_NOT_FOUND",
