@@ -87,6 +87,7 @@ export class Planner {
     const reserve = this.reserveOf(call, model, slotId, statisticsIds, configuration);
     const explicit = explicitOptions(call.body.options ?? {});
     if (explicit.num_ctx === undefined) started += await this.untilSettled(slotId, call, model, watch);
+    const isCut = call.onOverflow === "cut";
     this.slots.counting(slotId);
     let facts: CallFacts;
     let decided: Decided;
@@ -103,12 +104,11 @@ export class Planner {
       const turn = call.admit?.({
         slotId,
         templateId: match?.templateId ?? null,
-        wouldReload: () => this.slots.wouldReload(slotId, facts, configuration),
+        wouldReload: () => this.slots.wouldReload(slotId, facts, configuration, isCut),
       });
       if (turn) started += await this.whileUncounted(slotId, turn);
       // Decided, it would be a reload on its way, which the next call would take for real.
       call.signal?.throwIfAborted();
-      const isCut = call.onOverflow === "cut";
       decided = this.permitted(call, model, this.slots.decide(slotId, facts, configuration, isCut));
     } finally {
       this.slots.counted(slotId);

@@ -174,8 +174,10 @@ export class Slots {
   /**
    * Whether a call that was decided now would have a loaded model loaded anew. A reload takes along whom it can until
    * it goes out, and then those whom its window suits.
+   *
+   * @param isCut as of {@link decide}
    */
-  wouldReload(id: string, facts: CallFacts, configuration: Configuration): boolean {
+  wouldReload(id: string, facts: CallFacts, configuration: Configuration, isCut: boolean): boolean {
     const slot = this.of(id);
     const { state, sentSince } = slot;
     const { pending } = state;
@@ -186,7 +188,7 @@ export class Slots {
     const at = steadyNow();
     const decided = decide(state, facts, configuration, at);
     slot.judged = { state, facts, at, decided };
-    return !decided.overflow && isReloading(decided);
+    return (!decided.overflow || isCut) && isReloading(decided);
   }
 
   /**

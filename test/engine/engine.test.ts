@@ -183,6 +183,24 @@ describe("refusals", () => {
     expect(generating().at(-1)?.body).not.toHaveProperty("truncate");
   });
 
+  test("with cut a prompt that fits no window says before its turn that it will load", async () => {
+    for (let learning = 0; learning < 2; learning++) {
+      await finish(call());
+      await idle();
+    }
+    const asked: boolean[] = [];
+    const admit: EngineCall["admit"] = ({ wouldReload }) => {
+      asked.push(wouldReload());
+      return null;
+    };
+    await expect(finish(call(prompt(40_000), { admit }))).rejects.toMatchObject({ code: "CONTEXT_OVERFLOW" });
+    const before = server.loads.length;
+    await finish(call(prompt(40_000), { admit, onOverflow: "cut" }));
+    // A refused one loads nothing.
+    expect(asked).toEqual([false, true]);
+    expect(server.loads.slice(before).map(({ numCtx }) => numCtx)).toEqual([32_768]);
+  });
+
   test("with cut a prompt that fits no window is loaded for once, together with those that came with it", async () => {
     for (let learning = 0; learning < 2; learning++) {
       await finish(call());
