@@ -3,7 +3,8 @@ import type { CallbackManagerForLLMRun, Callbacks } from "@langchain/core/callba
 import type { BaseLanguageModelInput } from "@langchain/core/language_models/base";
 import type { MessageContent } from "@langchain/core/messages";
 import { GenerationChunk, type LLMResult } from "@langchain/core/outputs";
-import type { RunnableBatchOptions } from "@langchain/core/runnables";
+import type { Runnable, RunnableBatchOptions } from "@langchain/core/runnables";
+import type { StreamEvent } from "@langchain/core/tracers/log_stream";
 import type { IterableReadableStream } from "@langchain/core/utils/stream";
 import { Ollama } from "@langchain/ollama";
 import type { WireChunk } from "../backend/wire.js";
@@ -29,6 +30,8 @@ import { TypedOllama } from "./typedOllama.js";
 import { VERSION } from "./version.js";
 
 type ParsedOptions = TypedOllama["ParsedCallOptions"];
+type EventOptions = Partial<OptimizedOllamaCallOptions> & { version: "v1" | "v2" };
+type EventFilter = Parameters<Runnable["streamEvents"]>[2];
 type BatchOptions = Partial<OptimizedOllamaCallOptions> | Partial<OptimizedOllamaCallOptions>[];
 
 /** Commands that were taken from prompts ahead of the cache, by the text that remained. */
@@ -100,6 +103,24 @@ export class OptimizedOllama extends TypedOllama {
     options?: Partial<OptimizedOllamaCallOptions>,
   ): Promise<IterableReadableStream<string>> {
     return super.stream(input, options && oneSignal(options));
+  }
+
+  override streamEvents(
+    input: BaseLanguageModelInput,
+    options: EventOptions,
+    streamOptions?: EventFilter,
+  ): IterableReadableStream<StreamEvent>;
+  override streamEvents(
+    input: BaseLanguageModelInput,
+    options: EventOptions & { encoding: "text/event-stream" },
+    streamOptions?: EventFilter,
+  ): IterableReadableStream<Uint8Array>;
+  override streamEvents(
+    input: BaseLanguageModelInput,
+    options: EventOptions,
+    streamOptions?: EventFilter,
+  ): IterableReadableStream<StreamEvent> | IterableReadableStream<Uint8Array> {
+    return super.streamEvents(input, oneSignal(options), streamOptions);
   }
 
   override async batch(

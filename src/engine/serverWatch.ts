@@ -1,7 +1,7 @@
 /**
  * What one server has installed and loaded. Answers from memory; asks in the background, at most every 2 s while
- * calls run; is awaited only for a model's first call, after a pause, and when a reply showed that another
- * client reloaded the model.
+ * calls run; is awaited only for a model's first call, after a pause, when a reply showed that the model was loaded
+ * anew, and while another client is about to load its own window.
  */
 
 import type { ServerAddress } from "../backend/ollama.js";

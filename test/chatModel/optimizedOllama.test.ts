@@ -88,6 +88,12 @@ describe.each(WAYS)("%s", (_, ask) => {
 test.each([
   ...WAYS,
   ["batch", (model: OptimizedOllama, options: object) => model.batch(["How are you?"], options)],
+  [
+    "streamEvents",
+    async (model: OptimizedOllama, options: object) => {
+      for await (const _ of model.streamEvents("How are you?", { ...options, version: "v2" }));
+    },
+  ],
   ["generate", (model: OptimizedOllama, options: object) => model.generate(["How are you?"], options)],
 ] as const)("%s: a timeout beside a signal rejects however often memory is tidied up", async (_, ask) => {
   setFlagsFromString("--expose-gc");
