@@ -1,5 +1,5 @@
 /** Two programs with one store, each with its own engine. */
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Engine } from "../../src/engine/engine.js";
 import type { EngineCall } from "../../src/engine/types.js";
 import type { DecisionRecord } from "../../src/records.js";
@@ -47,7 +47,12 @@ async function ask(
   for await (const _ of reply.chunks);
   return reply.decision();
 }
-const seen = () => new Promise((resolve) => setTimeout(resolve, 300));
+/** Each program knows what the other knows. */
+async function seen(): Promise<void> {
+  await Promise.all(programs.map(({ store }) => store.flush()));
+  const [one, other] = programs.map(({ store }) => store);
+  await vi.waitFor(() => expect([...one!.list("profiles")]).toEqual([...other!.list("profiles")]), 10_000);
+}
 
 test("a window that ran out of memory is not tried again by the other, which was busy meanwhile", async () => {
   await ask(0, 5);
@@ -67,6 +72,8 @@ test("a window that ran out of memory is not tried again by the other, which was
 test("a window that one program loaded with another batch is used with that batch by the other", async () => {
   await ask(0, 5);
   await ask(1, 5);
+  // Both have learned the template, with the options that they know.
+  await new Promise((resolve) => setTimeout(resolve, 300));
   await ask(0, 5, { num_batch: 128 });
   await seen();
   const before = server.loads.length;
