@@ -125,6 +125,7 @@ export class Planner {
     model: InstalledModel,
     watch: ServerWatch,
   ): Promise<number> {
+    if (!this.slots.isContested(slotId)) return 0;
     const began = performance.now();
     while (this.slots.isContested(slotId) && !signal?.aborted) {
       // Holds the program, which has nothing else to wait for.
@@ -132,6 +133,7 @@ export class Planner {
       await Promise.race([watch.refresh(), delay(FIRST_CALL_WAIT_MS)]);
       this.slots.see(serverId(origin), model, watch);
     }
+    if (!signal?.aborted) this.slots.waited(slotId);
     return performance.now() - began;
   }
 

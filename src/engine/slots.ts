@@ -3,7 +3,7 @@ import type { ContextRefusal } from "../backend/refusal.js";
 import type { WireChunk } from "../backend/wire.js";
 import { type AfterReply, afterReply, type Reply } from "../optimizer/afterReply.js";
 import type { Configuration } from "../optimizer/configuration.js";
-import { isContested } from "../optimizer/contest.js";
+import { afterWaiting, isContested } from "../optimizer/contest.js";
 import { type CallFacts, type Decided, decide } from "../optimizer/decide.js";
 import { conflicts, sameOptions } from "../optimizer/explicitOptions.js";
 import { histogramOf, quantile } from "../optimizer/histogram.js";
@@ -146,6 +146,12 @@ export class Slots {
   /** Whether another program is about to load a window of its own: what was seen last says little. */
   isContested(id: string): boolean {
     return isContested(this.of(id).state, steadyNow());
+  }
+
+  /** What was waited for came, or did not. */
+  waited(id: string): void {
+    const slot = this.of(id);
+    slot.state = afterWaiting(slot.state);
   }
 
   /** A call's prompt is being counted. */

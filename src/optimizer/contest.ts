@@ -1,9 +1,9 @@
 /**
  * Two programs, one runner. A window that was kept and had to be loaded all the same says that another program holds
- * a window of its own, and its next call may be waiting already; so does a load that took as long as two. `/api/ps` shows the old runner for some more ms
- * after a reply, then none while the other one loads, and the new one only at the end (0.24.0 and 0.34.0). Whoever
- * decides at once repeats its own window, and the two reload by turns. Who looks until the list is steady sees the
- * other's window, and keeps that.
+ * a window of its own, and its next call may be waiting already; so does a load that took as long as two. `/api/ps`
+ * shows the old runner for some more ms after a reply, then none while the other one loads, and the new one only at
+ * the end (0.24.0 and 0.34.0). Whoever decides at once repeats its own window, and the two reload by turns. Who looks
+ * until the list is steady sees the other's window, and keeps that.
  */
 import type { Reply } from "./afterReply.js";
 import type { Decided } from "./callFacts.js";
@@ -36,10 +36,9 @@ export function afterContested(
   const isKept = decided.action === "keep";
   // What is listed next is nothing, whoever else is there.
   if (unloads) return null;
-  // Loads into an empty server differ by that much, from disk or from memory, without anybody to wait for.
-  const maySay = decided.loadedNumCtx !== null || slot.contest !== null;
-  if (numCtx !== undefined && reloaded && (isKept || (maySay && hasWaited(slot, loadMs)))) {
-    return { numCtx, times: (slot.contest?.times ?? 0) + 1, since: now };
+  if (numCtx !== undefined && reloaded && (isKept || hasWaited(slot, loadMs))) {
+    const isVain = !isKept && slot.contest?.isVain === true;
+    return { numCtx, times: (slot.contest?.times ?? 0) + 1, since: now, isVain };
   }
   return isKept && !decided.joinsReload ? null : slot.contest;
 }
@@ -56,11 +55,17 @@ function hasWaited({ known }: SlotState, loadMs: number | null): boolean {
  */
 export function isContested(slot: SlotState, now: number): boolean {
   const { contest, pending, loaded, known } = slot;
-  if (contest === null || pending !== null || known.pinnedNumCtx !== null) return false;
+  if (contest === null || contest.isVain || pending !== null || known.pinnedNumCtx !== null) return false;
   const price = median(known.loadMs) ?? 0;
   const waited = now - contest.since;
   const listed = expectedRunner(slot).numCtx;
   if (listed === null) return waited < LOADS_SHARE * price && loaded?.otherModelsLoaded === 0;
   const lingers = Math.min(LINGERS_MS * 4 ** (contest.times - 1), LINGERS_SHARE * price);
   return listed === contest.numCtx && waited < lingers;
+}
+
+/** After waiting: when nothing is listed still, nobody is waited for again until a reply shows that somebody is there. */
+export function afterWaiting(slot: SlotState): SlotState {
+  const isVain = slot.contest !== null && expectedRunner(slot).numCtx === null;
+  return isVain ? { ...slot, contest: { ...slot.contest!, isVain } } : slot;
 }

@@ -31,6 +31,8 @@ export interface Contest {
   readonly times: number;
   /** When the last one ended, ms since the epoch. */
   readonly since: number;
+  /** It was waited for once, and nobody came: models that leave at once (OLLAMA_KEEP_ALIVE=0) look like this too. */
+  readonly isVain: boolean;
 }
 
 /** The part of a profile that a program carries along, with the sums of all programs' counters it needs. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { isContested } from "../../src/optimizer/contest.js";
+import { afterWaiting, isContested } from "../../src/optimizer/contest.js";
 import type { SlotState } from "../../src/optimizer/slotState.js";
 import { afterDecision } from "../../src/optimizer/transitions.js";
 import { answered, decided, facts, loadedState, loadedWith, NOW, reply, slotWith } from "./situation.js";
@@ -86,13 +86,18 @@ describe("a load of our own", () => {
     expect(grownIn(2900).slot.contest).toBeNull();
   });
 
-  test("into an empty server is none either, however long it took: nobody is waited for after each one", () => {
-    const slot = slotWith({ known });
-    const call = facts(3000);
-    const decision = decided(slot, call);
-    const { slot: next, outcome } = answered(slot, call, decision, reply(3000, { loadMs: 9000 }));
-    expect(outcome.reloaded).toBe(true);
-    expect(isContested(shown(next, null), NOW)).toBe(false);
+  test("into an empty server is waited for once, and not again when nobody came", () => {
+    const loadedIn = (slot: SlotState, loadMs: number) =>
+      answered(slot, facts(3000), decided(slot, facts(3000)), reply(3000, { loadMs })).slot;
+    const first = shown(loadedIn(slotWith({ known }), 4000), null);
+    expect(isContested(first, NOW)).toBe(true);
+    const vain = afterWaiting(first);
+    expect(isContested(vain, NOW)).toBe(false);
+    expect(isContested(shown(loadedIn(vain, 4000), null), NOW)).toBe(false);
+    // A kept window that was loaded all the same is somebody's doing.
+    const kept = loadedIn({ ...vain, loaded: loadedState(8192), options: { num_ctx: 8192 } }, 4000);
+    expect(isContested(kept, NOW)).toBe(true);
+    expect(afterWaiting(kept)).toBe(kept);
   });
 
   test("that took as long as two waited for another program's", () => {
