@@ -30,9 +30,7 @@ import { TypedOllama } from "./typedOllama.js";
 import { VERSION } from "./version.js";
 
 type ParsedOptions = TypedOllama["ParsedCallOptions"];
-type EventOptions = Partial<OptimizedOllamaCallOptions> & { version: "v1" | "v2" };
 type EventFilter = Parameters<Runnable["streamEvents"]>[2];
-type BatchOptions = Partial<OptimizedOllamaCallOptions> | Partial<OptimizedOllamaCallOptions>[];
 
 /** Commands that were taken from prompts ahead of the cache, by the text that remained. */
 const COMMANDS = Symbol("commands");
@@ -105,37 +103,39 @@ export class OptimizedOllama extends TypedOllama {
     return super.stream(input, options && oneSignal(options));
   }
 
+  /** Like `Ollama`'s; a timeout beside a signal comes on every version of Node. */
   override streamEvents(
     input: BaseLanguageModelInput,
-    options: EventOptions,
+    options: Partial<OptimizedOllamaCallOptions> & { version: "v1" | "v2" },
     streamOptions?: EventFilter,
   ): IterableReadableStream<StreamEvent>;
   override streamEvents(
     input: BaseLanguageModelInput,
-    options: EventOptions & { encoding: "text/event-stream" },
+    options: Partial<OptimizedOllamaCallOptions> & { version: "v1" | "v2"; encoding: "text/event-stream" },
     streamOptions?: EventFilter,
   ): IterableReadableStream<Uint8Array>;
   override streamEvents(
     input: BaseLanguageModelInput,
-    options: EventOptions,
+    options: Partial<OptimizedOllamaCallOptions> & { version: "v1" | "v2" },
     streamOptions?: EventFilter,
   ): IterableReadableStream<StreamEvent> | IterableReadableStream<Uint8Array> {
     return super.streamEvents(input, oneSignal(options), streamOptions);
   }
 
+  /** Like `Ollama`'s; a timeout beside a signal comes on every version of Node. */
   override async batch(
     inputs: BaseLanguageModelInput[],
-    options?: BatchOptions,
+    options?: Partial<OptimizedOllamaCallOptions> | Partial<OptimizedOllamaCallOptions>[],
     batchOptions?: RunnableBatchOptions & { returnExceptions?: false },
   ): Promise<string[]>;
   override async batch(
     inputs: BaseLanguageModelInput[],
-    options?: BatchOptions,
+    options?: Partial<OptimizedOllamaCallOptions> | Partial<OptimizedOllamaCallOptions>[],
     batchOptions?: RunnableBatchOptions,
   ): Promise<(string | Error)[]>;
   override async batch(
     inputs: BaseLanguageModelInput[],
-    given: BatchOptions = {},
+    given: Partial<OptimizedOllamaCallOptions> | Partial<OptimizedOllamaCallOptions>[] = {},
     batchOptions?: RunnableBatchOptions,
   ): Promise<(string | Error)[]> {
     const options = Array.isArray(given) ? given.map((each) => oneSignal(each)) : oneSignal(given);
