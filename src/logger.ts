@@ -8,3 +8,12 @@ export interface Logger {
 
 /** Says nothing. */
 export const silentLogger: Logger = { warn: () => {} };
+
+/** Warns where no caller would hear that the logger itself fails: that leaves nobody to tell. */
+export function warnSafely(logger: Pick<Logger, "warn">, message: string): void {
+  try {
+    logger.warn(message);
+  } catch {
+    // Nor is there anybody here.
+  }
+}

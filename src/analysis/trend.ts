@@ -178,11 +178,11 @@ function overall(groups: readonly Compared[]): Measured<TrendResult> {
     const most = Math.max(0, ...groups.map(({ trend }) => (trend.enough ? 0 : trend.have)));
     return notEnough(most, MINIMUM);
   }
-  const spent = judged.reduce((sum, each) => sum + each.spentMs, 0) || 1;
   const dated = judged.filter(({ trend }) => trend.changePerDay !== null);
-  const datedSpent = dated.reduce((sum, each) => sum + each.spentMs, 0) || 1;
-  const weighted = (pick: (trend: TrendResult) => number): number =>
-    judged.reduce((sum, { trend, spentMs }) => sum + (pick(trend) * spentMs) / spent, 0);
+  const weighted = (pick: (trend: TrendResult) => number, over = judged): number => {
+    const spent = over.reduce((sum, each) => sum + each.spentMs, 0) || 1;
+    return over.reduce((sum, { trend, spentMs }) => sum + (pick(trend) * spentMs) / spent, 0);
+  };
   const total = (pick: (trend: TrendResult) => number): number =>
     judged.reduce((sum, { trend }) => sum + pick(trend), 0);
   const ratio = Math.exp(weighted((trend) => Math.log(trend.ratio)));
@@ -197,10 +197,7 @@ function overall(groups: readonly Compared[]): Measured<TrendResult> {
     historyMs: weighted((trend) => trend.historyMs),
     recentCalls: total((trend) => trend.recentCalls),
     historyCalls: total((trend) => trend.historyCalls),
-    changePerDay:
-      dated.length === 0
-        ? null
-        : dated.reduce((sum, { trend, spentMs }) => sum + (trend.changePerDay! * spentMs) / datedSpent, 0),
+    changePerDay: dated.length === 0 ? null : weighted((trend) => trend.changePerDay!, dated),
   };
 }
 

@@ -6,7 +6,7 @@ import { randomUUID } from "node:crypto";
 import { trendOf } from "../analysis/trend.js";
 import type { TrendResult } from "../analysis/types.js";
 import { OptimizerError } from "../errors.js";
-import { type Logger, silentLogger } from "../logger.js";
+import { type Logger, silentLogger, warnSafely } from "../logger.js";
 import type { Monitor, MonitorFigures } from "../monitor/index.js";
 import type { OptimizerStore } from "../storage/store.js";
 import { History, type LoopState } from "./history.js";
@@ -292,11 +292,7 @@ export class Autopilot {
     try {
       await work();
     } catch (error) {
-      try {
-        this.logger.warn(`autopilot: a run failed (${nameOf(error)})`);
-      } catch {
-        // A logger that fails leaves nobody to tell.
-      }
+      warnSafely(this.logger, `autopilot: a run failed (${nameOf(error)})`);
     }
   }
 }

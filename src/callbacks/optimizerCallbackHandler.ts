@@ -5,7 +5,7 @@ import type { Serialized } from "@langchain/core/load/serializable";
 import type { BaseMessage } from "@langchain/core/messages";
 import type { ChatGenerationChunk, GenerationChunk, LLMResult } from "@langchain/core/outputs";
 import { isRecorded } from "../errors.js";
-import { type Logger, silentLogger } from "../logger.js";
+import { type Logger, silentLogger, warnSafely } from "../logger.js";
 import { OBSERVED_CALL, type RequestRecord } from "../records.js";
 import type { OptimizerStore } from "../storage/store.js";
 import { type StoreOption, storeOf } from "../storage/storeOf.js";
@@ -222,10 +222,6 @@ export class OptimizerCallbackHandler extends BaseCallbackHandler {
   private warn(error: unknown): void {
     if (this.hasWarned) return;
     this.hasWarned = true;
-    try {
-      this.logger.warn(`Calls are not being recorded in ${this.store.location}: ${errorCode(error)}`);
-    } catch {
-      // A logger that fails leaves nobody to tell.
-    }
+    warnSafely(this.logger, `Calls are not being recorded in ${this.store.location}: ${errorCode(error)}`);
   }
 }

@@ -27,3 +27,8 @@ export function oneSignal<O extends object>(options: O, other?: AbortSignal): O 
   const timed = { timeout: undefined, metadata: { timeoutMs: timeout, ...metadata } };
   return { ...options, ...(isTimed && timed), signal: one };
 }
+
+/** The same for `batch()`, whose inputs may have options of their own. */
+export function oneSignalEach<O extends object>(options: O | O[]): O | O[] {
+  return Array.isArray(options) ? options.map((each) => oneSignal(each)) : oneSignal(options);
+}

@@ -36,7 +36,7 @@ import { stopsWhenLeft } from "./leftStream.js";
 import { convertible } from "./messages.js";
 import { modelProfile } from "./modelProfile.js";
 import { stopWhenLeft, withIdsAndFigures, withJoinedToolCalls } from "./nativeStream.js";
-import { oneSignal } from "./oneSignal.js";
+import { oneSignal, oneSignalEach } from "./oneSignal.js";
 import { type OptCommand, stripOptCommands } from "./optCommand.js";
 import {
   checkInput,
@@ -258,7 +258,7 @@ export class OptimizedChatOllama extends TypedChatOllama {
     given: BatchOptions = {},
     batchOptions: RunnableBatchOptions = {},
   ): Promise<(AIMessageChunk | Error)[]> {
-    const options = Array.isArray(given) ? given.map((each) => oneSignal(each)) : oneSignal(given);
+    const options = oneSignalEach(given);
     const order = this.optimize === false ? null : orderThatMatters(inputs.map(promptText));
     if (!order) return super.batch(inputs, options, batchOptions);
     const configs = this._getOptionsList(options, inputs.length);

@@ -15,7 +15,7 @@ import { answerParameters, cacheKey } from "./cacheKey.js";
 import { CallSender } from "./callSender.js";
 import { engineOf } from "./engineOf.js";
 import { asLangChainError } from "./langChainErrors.js";
-import { oneSignal } from "./oneSignal.js";
+import { oneSignal, oneSignalEach } from "./oneSignal.js";
 import { type OptCommand, parseOptCommand } from "./optCommand.js";
 import {
   checkInput,
@@ -138,7 +138,7 @@ export class OptimizedOllama extends TypedOllama {
     given: Partial<OptimizedOllamaCallOptions> | Partial<OptimizedOllamaCallOptions>[] = {},
     batchOptions?: RunnableBatchOptions,
   ): Promise<(string | Error)[]> {
-    const options = Array.isArray(given) ? given.map((each) => oneSignal(each)) : oneSignal(given);
+    const options = oneSignalEach(given);
     return super.batch(inputs, options, batchOptions);
   }
 

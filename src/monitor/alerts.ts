@@ -5,7 +5,7 @@
  */
 import { AnomalyDetector } from "../analysis/anomalies.js";
 import type { Anomaly, AnomalyOptions } from "../analysis/types.js";
-import { type Logger, silentLogger } from "../logger.js";
+import { type Logger, silentLogger, warnSafely } from "../logger.js";
 import type { RequestRecord } from "../records.js";
 import { type Alert, type AlertState, alertStep, NO_ALERTS } from "./alertState.js";
 import type { Monitor } from "./monitor.js";
@@ -160,14 +160,10 @@ export class Alerts {
       work();
     } catch (error) {
       const text = `monitor: an alert was not told (${error instanceof Error ? error.name : typeof error})`;
-      const isFirst = !this.hasWarned;
+      // What repeats the first warning is for who looks closely.
+      const { logger } = this;
+      warnSafely(this.hasWarned ? { warn: (message) => logger.debug?.(message) } : logger, text);
       this.hasWarned = true;
-      try {
-        if (isFirst) this.logger.warn(text);
-        else this.logger.debug?.(text);
-      } catch {
-        // A logger that fails leaves nobody to tell.
-      }
     }
   }
 }

@@ -2,7 +2,7 @@
 import { type RequestRecord, SCHEMA_VERSION } from "../records.js";
 import type { Backend } from "./backend.js";
 import { QueuedStore, type StoreOptions } from "./queuedStore.js";
-import { matchesQuery } from "./requestQuery.js";
+import { matcherOf } from "./requestQuery.js";
 import type { OptimizerStore } from "./store.js";
 import { checkStoreOptions } from "./storeOptions.js";
 
@@ -46,9 +46,10 @@ function memoryBackend(maxRequests: number): Backend {
     requests: async function* (query) {
       const snapshot = query.newestFirst ? kept.toReversed() : [...kept];
       let left = query.limit ?? Number.POSITIVE_INFINITY;
+      const isAsked = matcherOf(query);
       for (const request of snapshot) {
         if (left <= 0) return;
-        if (!matchesQuery(request, query)) continue;
+        if (!isAsked(request)) continue;
         left--;
         yield request;
       }

@@ -25,14 +25,16 @@ function inUtc(name: string, text: string): string {
   });
 }
 
-/** Whether a query (apart from its limit and order) asks for this request. Texts of one moment differ. */
-export function matchesQuery(request: RequestRecord, query: RequestQuery): boolean {
-  return (
-    (query.since === undefined || startOf(request) >= Date.parse(query.since)) &&
-    (query.until === undefined || startOf(request) < Date.parse(query.until)) &&
-    (query.model === undefined || request.model === query.model) &&
-    (query.templateId === undefined || request.templateId === query.templateId)
-  );
+/** Tells whether a query (apart from its limit and order) asks for a request. Texts of one moment differ. */
+export function matcherOf(query: RequestQuery): (request: RequestRecord) => boolean {
+  const { model, templateId } = query;
+  const since = query.since === undefined ? null : Date.parse(query.since);
+  const until = query.until === undefined ? null : Date.parse(query.until);
+  return (request) =>
+    (since === null || startOf(request) >= since) &&
+    (until === null || startOf(request) < until) &&
+    (model === undefined || request.model === model) &&
+    (templateId === undefined || request.templateId === templateId);
 }
 
 /** Start of a request in milliseconds since 1970; 0 when its time cannot be read. */

@@ -4,7 +4,7 @@ import { basename, join } from "node:path";
 import type { RequestRecord } from "../../records.js";
 import type { Committed } from "../commitQueue.js";
 import { startPace } from "../pace.js";
-import { matchesQuery } from "../requestQuery.js";
+import { matcherOf } from "../requestQuery.js";
 import type { RequestQuery } from "../store.js";
 import { type AppendLog, openAppendLog, splitLines } from "./appendLog.js";
 import { readFailure, writeFailure } from "./failure.js";
@@ -76,6 +76,7 @@ export class RequestLog {
     const names = all.filter((_, index) => mayHold(all[index + 1], query));
     if (query.newestFirst) names.reverse();
     let left = query.limit ?? Number.POSITIVE_INFINITY;
+    const isAsked = matcherOf(query);
     const pace = startPace();
     for (const name of names) {
       if (left <= 0) return;
@@ -88,7 +89,7 @@ export class RequestLog {
           if (isFinished) this.#warnOnce(name);
           continue;
         }
-        if (!matchesQuery(request, query)) continue;
+        if (!isAsked(request)) continue;
         yield request;
         if (--left <= 0) return;
       }

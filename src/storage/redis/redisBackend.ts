@@ -13,7 +13,7 @@ import type { Committed } from "../commitQueue.js";
 import { type FlatCounts, flattenChange, unflatten } from "../flatDocument.js";
 import { documentId } from "../merge.js";
 import type { StoreOptions } from "../queuedStore.js";
-import { matchesQuery, startOf } from "../requestQuery.js";
+import { matcherOf, startOf } from "../requestQuery.js";
 import { CALL_MS, callServer, onceDone } from "../serverCall.js";
 import { DOCUMENT_KINDS, type DocumentKind, type RequestQuery, type StoreAbilities } from "../store.js";
 import { type RedisClient, runScript } from "./redisClient.js";
@@ -139,6 +139,7 @@ export class RedisBackend implements Backend {
     let from = query.since === undefined ? "-inf" : String(Date.parse(query.since));
     let to = query.until === undefined ? "+inf" : `(${Date.parse(query.until)}`;
     let left = query.limit ?? Number.POSITIVE_INFINITY;
+    const isAsked = matcherOf(query);
     let [lastTime, offset] = ["", 0];
     while (left > 0) {
       const [start, end] = query.newestFirst ? [to, from] : [from, to];
@@ -150,7 +151,7 @@ export class RedisBackend implements Backend {
         offset = time === lastTime ? offset + 1 : 1;
         lastTime = time;
         const request = JSON.parse(page[index + 1] || "null") as RequestRecord | null;
-        if (request === null || !matchesQuery(request, query)) continue;
+        if (request === null || !isAsked(request)) continue;
         yield request;
         if (--left <= 0) return;
       }
