@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { openJsonStore } from "../../src/storage/json/openJsonStore.ts";
 import { buildChildren, type Child, type ChildPrograms } from "./childProcess.ts";
 
-/** Kills; a thousand take 76 s on two free cores. `STORE_KILLS=50` for a quick look. */
+/** Kills; a thousand take two to three minutes on two cores. `STORE_KILLS=50` for a quick look. */
 const KILLS = Number(process.env.STORE_KILLS ?? 1000);
 /** Processes that write at the same time, each killed and replaced by the next. */
 const AT_ONCE = 3;
@@ -47,12 +47,24 @@ function listen(child: Child): void {
 }
 const errors: string[] = [];
 
+/** Once so many lines came: six for each round of three writes. */
+function hasSaid(child: Child, lines: number): Promise<void> {
+  let said = 0;
+  return new Promise((resolve) => {
+    child.stdout.on("data", (data) => {
+      said += String(data).split("\n").length - 1;
+      if (said >= lines) resolve();
+    });
+  });
+}
+
 async function runAndKill(name: string): Promise<void> {
   const child = children.start("writer", join(folder, "store"), name);
   const isGone = new Promise((resolve) => child.once("close", resolve));
   listen(child);
-  await new Promise((resolve) => child.stdout.once("data", resolve));
-  await sleep(Math.random() * 60);
+  // By what it did, so that a slow disk sees as much of it, and then by time, so that a fast one sees folds too.
+  await Promise.race([hasSaid(child, Math.ceil(Math.random() * 30)), isGone]);
+  await sleep(Math.random() * 30);
   child.kill("SIGKILL");
   await isGone;
 }
