@@ -119,7 +119,7 @@ export function describeBackendContract(name: string, { setUp, isShared, skip }:
     test("more entries than fit one page are all listed", () =>
       within(async (_, backend) => {
         const keys = Array.from({ length: 1_203 }, (_, index) => `key ${index}`);
-        for (const [index, key] of keys.entries()) await backend.set(entry(key, "1", NOW + index));
+        await Promise.all(keys.map((key, index) => backend.set(entry(key, "1", NOW + index))));
         expect((await listed(backend)).map(({ key }) => key)).toEqual(keys);
         expect(await backend.delete(keys)).toBe(keys.length);
       }));
