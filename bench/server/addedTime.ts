@@ -16,6 +16,7 @@ const STREAMED = { model: PLAIN, messages, stream: true };
 export async function addedTime(
   upstream: Upstream,
   optimizer: Program,
+  bareProxy: Program,
   portkey: Program,
   blocks: number,
 ): Promise<Figure[]> {
@@ -23,10 +24,13 @@ export async function addedTime(
   for (const path of ["/api/chat", "/v1/chat/completions"]) {
     const request = posted(path, STREAMED);
     const added = await compared(upstream.origin, optimizer, request, request, blocks);
+    const bare = await compared(upstream.origin, bareProxy, request, request, blocks);
     figures.push(
       { what: `${path} streamed: upstream alone, p50`, value: added.alone, unit: "ms" },
       { what: `${path} streamed: added, p50`, value: added.p50, unit: "ms", atMost: 0.3 },
       { what: `${path} streamed: added, p99`, value: added.p99, unit: "ms", atMost: 2 },
+      { what: "  by a proxy that decides nothing, p50", value: bare.p50, unit: "ms" },
+      { what: "  by a proxy that decides nothing, p99", value: bare.p99, unit: "ms" },
       ...processorTime(`${path} streamed`, added.processorMs),
     );
   }

@@ -15,6 +15,8 @@ export interface Program {
   stop(): Promise<void>;
 }
 
+const LISTENING = /Listening at (\S+)/;
+
 /** `serve` as a user starts it, with a JSON store that is new. */
 export async function startOptimizer(upstream: string): Promise<Program> {
   const store = await mkdtemp(join(tmpdir(), "server-bench-"));
@@ -22,7 +24,7 @@ export async function startOptimizer(upstream: string): Promise<Program> {
   const child = spawn(process.execPath, [program, "--port", "0", "--upstream", upstream, "--store", store], {
     stdio: ["ignore", "pipe", "inherit"],
   });
-  const origin = await said(child, /Listening at (\S+)/);
+  const origin = await said(child, LISTENING);
   return {
     origin,
     pid: child.pid!,
@@ -31,6 +33,13 @@ export async function startOptimizer(upstream: string): Promise<Program> {
       await rm(store, { recursive: true, force: true });
     },
   };
+}
+
+/** Decides nothing: what is added by standing in between. */
+export async function startBareProxy(upstream: string): Promise<Program> {
+  const file = fileURLToPath(new URL("./bareProxy.js", import.meta.url));
+  const child = spawn(process.execPath, [file, upstream], { stdio: ["ignore", "pipe", "inherit"] });
+  return { origin: await said(child, LISTENING), pid: child.pid!, stop: () => ended(child) };
 }
 
 /** Headers by which the Portkey gateway sends a call on to this server. */

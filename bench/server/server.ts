@@ -6,7 +6,7 @@ import type { Benchmark, Figure } from "../figures.js";
 import { addedTime } from "./addedTime.js";
 import { chunkDelay } from "./chunkDelay.js";
 import { memory } from "./memory.js";
-import { startOptimizer, startPortkey } from "./programs.js";
+import { startBareProxy, startOptimizer, startPortkey } from "./programs.js";
 import { throughput } from "./throughput.js";
 import { startUpstream } from "./upstream.js";
 
@@ -24,16 +24,17 @@ async function run({ short }: { readonly short: boolean }): Promise<readonly Fig
   const { addedSeconds, chunkSeconds, load, calls } = short ? SHORT : LONG;
   const upstream = await startUpstream();
   const optimizer = await startOptimizer(upstream.origin);
+  const bareProxy = await startBareProxy(upstream.origin);
   const portkey = await startPortkey();
   try {
     return [
-      ...(await addedTime(upstream, optimizer, portkey, addedSeconds)),
+      ...(await addedTime(upstream, optimizer, bareProxy, portkey, addedSeconds)),
       ...(await throughput(upstream, optimizer, portkey, load)),
       ...(await chunkDelay(upstream, optimizer, chunkSeconds)),
       ...(await afterManyCalls(upstream.origin, calls)),
     ];
   } finally {
-    await Promise.all([optimizer.stop(), portkey.stop()]);
+    await Promise.all([optimizer.stop(), bareProxy.stop(), portkey.stop()]);
     upstream.stop();
   }
 }
