@@ -42,7 +42,7 @@ const NO_CACHE: CacheStatistics = {
 
 export function addReportRoutes(app: Hono, context: ServerContext, watch: Watch): void {
   const { store, bodyLimitBytes } = context;
-  const { autopilot, alerts, monitor, reporting } = watch;
+  const { autopilot, alerts, reporting } = watch;
   const shared = new Shared();
   const body = (asked: Context): Promise<Uint8Array> => readJsonBody(asked.req.raw, bodyLimitBytes);
 
@@ -99,7 +99,12 @@ export function addReportRoutes(app: Hono, context: ServerContext, watch: Watch)
 
   app.get("/optimization/cache-stats", async () => {
     const statistics = (await reporting.cache?.statistics()) ?? NO_CACHE;
-    const { promptTokens, cachedTokens } = monitor.figures({ hours: 24 });
+    // Of the log: the monitor knows nothing of the day before its start.
+    const now = Date.now();
+    const since = new Date(now - DAY_MS).toISOString();
+    const { promptTokens, cachedTokens } = await shared.once("day", () =>
+      callFigures(store.requests({ since }), now),
+    );
     return Response.json({
       enabled: reporting.cache !== undefined,
       cache: {

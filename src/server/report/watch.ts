@@ -26,7 +26,6 @@ export interface ReportingOptions {
 }
 
 export interface Watch {
-  readonly monitor: Monitor;
   readonly alerts: Alerts;
   readonly autopilot: Autopilot;
   /** Calls to models pass it; the auto-optimizer narrows it when the CPU is too busy. */
@@ -48,7 +47,6 @@ export function watchOf(
   const gate = new Gate();
   const levers = leversOf({ store, gate, ...(isTurnable && { cache, ttlSeconds: ttl }) });
   return {
-    monitor,
     alerts: new Alerts({ monitor, webhook, logger }),
     autopilot: new Autopilot({ store, monitor, levers, logger }),
     gate,

@@ -2,6 +2,7 @@ import { parseHTML } from "linkedom";
 import { describe, expect, test } from "vitest";
 import type { Anomalies, Costs, Report } from "../../../src/analysis/types.js";
 import { EntryCache } from "../../../src/cache/index.js";
+import { memoryStore } from "../../../src/storage/memory.js";
 import { call, lognormal, seeded } from "../../monitor/calls.js";
 import { pair, user } from "../support.js";
 
@@ -116,6 +117,18 @@ describe("the cache's figures", () => {
     const told = await server.json<{ prefix_cache: { prompt_tokens: number } }>("/optimization/cache-stats");
     expect(told).toMatchObject({ enabled: false, cache: { size: 0, hits: 0 } });
     expect(told.prefix_cache.prompt_tokens).toBeGreaterThan(0);
+  });
+
+  test("tell of the prefix cache for a day, also of what was before this server's start", async () => {
+    const store = memoryStore();
+    const tokens = { promptTokens: 100, cachedTokens: 60 };
+    await store.append(call(Date.now() - 20 * 3_600_000, { id: "today", ...tokens }));
+    await store.append(call(Date.now() - 25 * 3_600_000, { id: "yesterday", ...tokens }));
+    await using server = await pair({}, { store });
+
+    expect(await (await server.app.request("/optimization/cache-stats")).json()).toMatchObject({
+      prefix_cache: { prompt_tokens: 100, cached_tokens: 60 },
+    });
   });
 });
 
