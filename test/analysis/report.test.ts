@@ -327,3 +327,16 @@ function contrast(a: string, b: string): number {
 test("axes end at figures one can read", () => {
   expect([0, 0.3, 1, 17, 317, 999].map(niceCeiling)).toEqual([1, 0.4, 1, 20, 400, 1000]);
 });
+
+test("a log that was imported behind a newer one is no surge, no reload storm, and no calls without a pause", async () => {
+  const hourly = (from: number, hours: number): RequestRecord[] =>
+    Array.from({ length: hours }, (_, hour) =>
+      request({ atMs: from + hour * HOUR, id: `${from + hour}`, loadMs: 3000, totalMs: 4000 }),
+    );
+  const [older, newer] = [hourly(START, 20 * 24), hourly(START + 20 * 24 * HOUR, 10 * 24)];
+  const inOrder = await reportOf([...older, ...newer], { now });
+  const imported = await reportOf([...newer, ...older], { now });
+  expect(inOrder.findings).toEqual([]);
+  expect(imported.findings).toEqual([]);
+  expect(imported.replay).toEqual(inOrder.replay);
+});
