@@ -65,6 +65,8 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
   const prices = values.prices === undefined ? undefined : readPrices(values.prices);
   if (values.out !== undefined) assertWritable(values.out, values.force ?? false);
   const shown = status(err);
+  // With TZ set to nothing, Node names a zone that it does not know itself: "Etc/Unknown".
+  const timeZone = Intl.DateTimeFormat().resolvedOptions().timeZone?.replace("Etc/Unknown", "UTC");
   const { report, place } = await withStore(values, surroundings, async (store, place) => ({
     place,
     report: await reportOf(
@@ -73,7 +75,7 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
         now,
         title: values.title,
         prices,
-        timeZone: values.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
+        timeZone: values.timezone ?? timeZone,
         applied: appliedSteps(new History(store).steps()),
       },
     ),

@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { RequestRecord } from "../../src/records.js";
 import { openJsonStore } from "../../src/storage/json/openJsonStore.js";
 import { commandLine } from "./commandLine.js";
@@ -33,6 +33,14 @@ test("the report is text in a terminal, and data, Markdown or a page on demand",
   expect((await reportIn()).summary.calls).toBe(60);
   expect((await run(["--format", "markdown"])).out).toMatch(/^# Optimization report\n/);
   expect((await run(["--format", "html", "--title", "A <b>"])).out).toContain("<h1>A &lt;b&gt;</h1>");
+});
+
+test("an empty TZ, as of an unset variable in a compose file, is UTC", async () => {
+  vi.stubEnv("TZ", "");
+  const { code, out } = await run([]);
+  vi.unstubAllEnvs();
+  expect(code).toBe(0);
+  expect(out).toContain("(UTC)");
 });
 
 test("--days leaves out what is older", async () => {
