@@ -12,7 +12,7 @@ import type { OptimizerStore } from "../storage/store.js";
 import { History, type LoopState } from "./history.js";
 import { DEFAULT_PATIENCE, judgeStep, type Patience } from "./judge.js";
 import type { CacheCounts, Levers } from "./levers.js";
-import { type AutopilotLimits, DEFAULT_LIMITS, proposeSteps } from "./propose.js";
+import { type AutopilotLimits, DEFAULT_LIMITS, ENOUGH, proposeSteps } from "./propose.js";
 import type { Measurements, Proposal, Step, StepType } from "./step.js";
 
 export interface AutopilotOptions {
@@ -72,7 +72,7 @@ export class Autopilot {
   private readonly timer: NodeJS.Timeout;
   private readonly restored: Promise<void>;
   private running: Promise<unknown> = Promise.resolve();
-  /** What the cache had counted at the last run, and when each open step was applied; it counts from 0 after a restart. */
+  /** What the cache had counted when it was last judged by enough lookups, and when each open step was applied; it counts from 0 after a restart. */
   private counted: CacheCounts = NOTHING_COUNTED;
   private readonly countedAt = new Map<string, CacheCounts>();
 
@@ -174,8 +174,10 @@ export class Autopilot {
       steps.push(await this.take(proposal, measured, at, dryRun || !isAllowed, dryRun));
     }
     if (!dryRun) {
-      this.counted = counts ?? NOTHING_COUNTED;
-      for (const { id, state } of steps) if (state === "open") this.countedAt.set(id, this.counted);
+      const present = counts ?? NOTHING_COUNTED;
+      // Where few calls come, the lookups of several runs add up to enough.
+      if (measured.lookups >= ENOUGH) this.counted = present;
+      for (const { id, state } of steps) if (state === "open") this.countedAt.set(id, present);
       await this.history.ran(at);
     }
     return { at, steps, judged };

@@ -50,7 +50,7 @@ export interface Situation {
 }
 
 /** Figures of fewer calls, or looks into the cache, call for nothing. */
-const ENOUGH = 30;
+export const ENOUGH = 30;
 /** What was reverted is not tried again, in milliseconds. */
 const REMEMBERED_MS = 7 * 86_400_000;
 /** A release or a tuning is not repeated within, in milliseconds. */

@@ -65,6 +65,18 @@ describe("a run", () => {
     expect([...store.list("settings")]).toEqual([]);
   });
 
+  test("adds up the lookups of several runs where few calls come in five minutes", async () => {
+    const { make, goOn, counts } = program();
+    Object.assign(counts, { hits: 0, misses: 0 });
+    const autopilot = make();
+    const steps: string[] = [];
+    for (let run = 0; run < 4; run++) {
+      goOn(1, 9);
+      steps.push(...(await autopilot.run()).steps.map(({ reason }) => reason));
+    }
+    expect(steps).toEqual(["Only 10 % of 30 lookups hit, less than 30 %"]);
+  });
+
   test("applies a step, and keeps it when the figures show that it helped", async () => {
     const { make, ttl, goOn } = program();
     const autopilot = make();
