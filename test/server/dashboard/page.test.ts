@@ -44,6 +44,21 @@ const tile = (page: Page, panel: string, name: string) =>
     .locator("dd");
 
 describe.skipIf(!program)(`the page${SKIPPED}`, () => {
+  test("works below a path, in another application or behind a proxy", async () => {
+    await using servers = await pair();
+    const outer = new Hono().mount("/llm", servers.app.fetch);
+    const listener = await listen(outer, { port: 0 });
+    try {
+      await using watched = await open(browser, `${listener.origin}/llm`);
+      await watched.page.getByRole("heading", { name: "Costs" }).waitFor();
+
+      expect(watched.foreign).toEqual([]);
+      expect(watched.errors).toEqual([]);
+    } finally {
+      await listener.close(1_000);
+    }
+  });
+
   test("loads without an error and without a request to anywhere else", async () => {
     await using servers = await pair();
     const { origin } = await servers.listen();

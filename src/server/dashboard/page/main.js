@@ -47,6 +47,8 @@ let summedAt = 0;
 let heardAt = 0;
 
 const server = new Server({
+  // Below the page, wherever that is: a proxy may have put a path before it.
+  fetch: (path, init) => fetch(`.${path}`, init),
   token: {
     get: () => sessionStorage.getItem(KEPT_TOKEN),
     set: (token) => sessionStorage.setItem(KEPT_TOKEN, token),
