@@ -12,7 +12,7 @@ import type { OptimizerStore } from "../storage/store.js";
 import { History, type LoopState } from "./history.js";
 import { DEFAULT_PATIENCE, judgeStep, type Patience } from "./judge.js";
 import type { CacheCounts, Levers } from "./levers.js";
-import { type AutopilotLimits, DEFAULT_LIMITS, ENOUGH, proposeSteps } from "./propose.js";
+import { type AutopilotLimits, DEFAULT_LIMITS, ENOUGH, present, proposeSteps } from "./propose.js";
 import type { Measurements, Proposal, Step, StepType } from "./step.js";
 
 export interface AutopilotOptions {
@@ -174,10 +174,10 @@ export class Autopilot {
       steps.push(await this.take(proposal, measured, at, dryRun || !isAllowed, dryRun));
     }
     if (!dryRun) {
-      const present = counts ?? NOTHING_COUNTED;
+      const counted = counts ?? NOTHING_COUNTED;
       // Where few calls come, the lookups of several runs add up to enough.
-      if (measured.lookups >= ENOUGH) this.counted = present;
-      for (const { id, state } of steps) if (state === "open") this.countedAt.set(id, present);
+      if (measured.lookups >= ENOUGH) this.counted = counted;
+      for (const { id, state } of steps) if (state === "open") this.countedAt.set(id, counted);
       await this.history.ran(at);
     }
     return { at, steps, judged };
@@ -237,7 +237,8 @@ export class Autopilot {
         checkedAt: this.isoNow(),
         verdict: verdict.text,
       };
-      if (verdict.state === "reverted") await this.dial(step)?.set(step.from);
+      const dial = this.dial(step);
+      if (verdict.state === "reverted" && dial?.read() === step.to) await dial.set(step.from);
       await this.history.save(checked);
       this.countedAt.delete(step.id);
       judged.push(checked);
@@ -251,7 +252,9 @@ export class Autopilot {
     for (const step of this.history.steps()) {
       if (step.state !== "kept" && step.state !== "open") continue;
       const dial = this.dial(step);
-      if (dial && !dial.isStored && dial.read() !== step.to) await dial.set(step.to);
+      if (!dial || dial.isStored || dial.read() === step.to) continue;
+      // Otherwise a person has set it anew since.
+      if (step.from === null || step.from === present(dial)) await dial.set(step.to);
     }
   }
 

@@ -86,6 +86,7 @@ function hitRate({ measured, cacheHasRoom, dials }: Situation, limits: Autopilot
     return [
       {
         ...about(dial, to),
+        from,
         action: `Keep cached replies for ${to} s instead of ${from} s`,
         reason: `Only ${percent(rate)} of ${lookups} lookups hit, less than ${percent(limits.hitRate)}`,
         expected: "More lookups hit",
@@ -206,7 +207,7 @@ function of(dials: readonly Dial[], kind: DialKind): readonly Dial[] {
   return dials.filter((dial) => dial.kind === kind);
 }
 
-function present(dial: Dial): number | null {
+export function present(dial: Dial): number | null {
   return dial.read() ?? dial.natural?.() ?? null;
 }
 

@@ -106,7 +106,7 @@ describe("a run", () => {
 
     expect(judged).toMatchObject([{ state: "reverted" }]);
     expect(steps).toEqual([]);
-    expect(ttl.value).toBeNull();
+    expect(ttl.value).toBe(3_600);
     expect(appliedSteps(autopilot.steps())).toMatchObject([{ type: "cacheTtl", outcome: "reverted" }]);
   });
 
@@ -122,7 +122,7 @@ describe("a run", () => {
     const { judged } = await autopilot.run();
 
     expect(judged).toMatchObject([{ state: "reverted", verdict: expect.stringContaining("slower") }]);
-    expect(ttl.value).toBeNull();
+    expect(ttl.value).toBe(3_600);
   });
 
   test("only proposes what it is not allowed to, and notes the same proposal once", async () => {
@@ -188,6 +188,18 @@ describe("after a restart", () => {
     await make({ levers: { ...levers, dials: () => [stored] } }).run({ dryRun: true });
 
     expect(stored.value).toBe(60);
+  });
+
+  test("a time to live that a person has set since holds", async () => {
+    const { make, levers, counts, wait } = program();
+    await make().run();
+    Object.assign(counts, { hits: 0, misses: 0 });
+    const shorter = dial("cacheTtl", 60);
+    const restarted = make({ levers: { ...levers, dials: () => [shorter] } });
+    wait(25 * 60 * MINUTE);
+
+    expect((await restarted.run()).judged).toMatchObject([{ state: "reverted" }]);
+    expect(shorter.value).toBeNull();
   });
 
   test("the loop is as it was switched", async () => {
