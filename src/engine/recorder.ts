@@ -92,6 +92,7 @@ export class Recorder {
     }
     if (!final) {
       this.planner.slots.failed(basis.slotId, decided);
+      plan.watch.markStale();
       return;
     }
     const reply = {

@@ -142,5 +142,7 @@ export function afterLoaded(slot: SlotState, options: RunnerOptions, now: number
 export function afterFailure(slot: SlotState, decided: Decided): SlotState {
   const { pending } = slot;
   if (!pending || !sameOptions(pending.options, decided.options)) return slot;
-  return { ...slot, pending: pending.calls > 1 ? { ...pending, calls: pending.calls - 1 } : null };
+  if (pending.calls > 1) return { ...slot, pending: { ...pending, calls: pending.calls - 1 } };
+  // The runner that was loaded may have left for the one that was on its way.
+  return { ...slot, pending: null, loaded: slot.loaded?.numCtx ? null : slot.loaded };
 }

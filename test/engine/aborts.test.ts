@@ -69,3 +69,15 @@ test("nor of one that failed, though a call was aborted that would have been sen
   await expect(large).rejects.toMatchObject({ code: "SERVER_BUSY" });
   expect(await finish(call(5))).toMatchObject({ action: "load", numCtx: 4096 });
 });
+
+test("a growth that was aborted leaves nothing loaded, and that is no other program's doing", async () => {
+  for (let warm = 0; warm < 3; warm++) await finish(call(5));
+  await expect(finish(call(20_000, abortedAt("/api/chat")))).rejects.toMatchObject({ name: "AbortError" });
+  // As Ollama does: the smaller runner has left for the larger one, whose load ended with the call.
+  const unload = JSON.stringify({ model: "tiny", keep_alive: 0 });
+  await fetch(`${server.origin}/api/generate`, { method: "POST", body: unload });
+  expect(await finish(call(5))).toMatchObject({ action: "load", outcome: { reloaded: true } });
+  const [profile] = engine.options.store.list("profiles");
+  expect(profile!.counts).toMatchObject({ reloads: 2, foreignReloads: 0 });
+  expect(profile!.counts.evictions ?? 0).toBe(0);
+});
