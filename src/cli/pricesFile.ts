@@ -1,10 +1,10 @@
 /** The price list that costs are reckoned by, from a file. */
-import { readFileSync } from "node:fs";
 import { Accountant, priceFor, priceOf } from "../analysis/accountant.js";
 import type { Prices } from "../analysis/types.js";
 import type { ReplyCacheOptions } from "../cache/index.js";
 import { OptimizerError } from "../errors.js";
 import { withoutRemedy } from "./command.js";
+import { readJsonFile } from "./jsonFile.js";
 import { nearest } from "./nearest.js";
 
 const KEYS = ["currency", "timeZone", "models", "computePerHour", "electricity", "hosted"] as const;
@@ -46,7 +46,7 @@ const REMEDY = `Give a JSON object with some of ${KEYS.join(", ")}.`;
 function objectIn(path: string): Prices {
   let read: unknown;
   try {
-    read = JSON.parse(readFileSync(path, "utf8"));
+    read = readJsonFile(path);
   } catch (cause) {
     throw invalid(path, cause instanceof SyntaxError ? "is not JSON" : "cannot be read", REMEDY, cause);
   }

@@ -137,7 +137,7 @@ function described({ options, sources, token }: ServeSettings, store: string): s
   const shown: Readonly<Record<keyof ServeOptions, string>> = {
     port: String(options.port),
     address: options.address,
-    upstream: new URL(options.upstream).origin,
+    upstream: options.upstream.replace(/\/\/[^/]*@/, "//"),
     store,
     prefix: options.prefix ?? "none",
     allowHost: options.allowHost.join(", ") || "none",

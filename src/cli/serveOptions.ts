@@ -1,7 +1,7 @@
 /** The options of `serve`: by flag before the environment before a file before defaults, and where each came from. */
-import { readFileSync } from "node:fs";
 import { OptimizerError } from "../errors.js";
 import { readFlags } from "./flags.js";
+import { readJsonFile } from "./jsonFile.js";
 import { nearest } from "./nearest.js";
 import { DEFAULT_ORIGIN, ollamaOrigin } from "./ollamaOrigin.js";
 
@@ -145,7 +145,7 @@ function flagsOf(args: readonly string[]): Readonly<Record<string, unknown>> {
 function fileOf(path: string): Readonly<Record<string, unknown>> {
   let read: unknown;
   try {
-    read = JSON.parse(readFileSync(path, "utf8"));
+    read = readJsonFile(path);
   } catch (cause) {
     const why = cause instanceof SyntaxError ? "is not JSON" : "cannot be read";
     throw invalid(`The options file ${path} ${why}`, 'Give a JSON object like {"port": 8080}.', cause);

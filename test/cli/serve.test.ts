@@ -39,6 +39,31 @@ test("flags come before the environment, that before the file, and all before th
   expect(serveOptions([], { OPTIMIZER_CONFIG: path }).options.port).toBe(1);
 });
 
+test("files may be as an editor of Windows leaves them, with a byte order mark and its line ends", () => {
+  const text = (content: unknown) => `\ufeff${JSON.stringify(content, null, 1).replaceAll("\n", "\r\n")}\r\n`;
+  const config = ["--config", optionsFile(text({ port: 5 }))];
+  expect(serveOptions(config, {}).options.port).toBe(5);
+  expect(readPrices(optionsFile(text({ currency: "EUR" })))).toEqual({ currency: "EUR" });
+});
+
+test("the path of the address that calls go to is printed", async () => {
+  const stop = new AbortController();
+  let printed = "";
+  const out = {
+    write: (text: string) => {
+      printed += text;
+    },
+  };
+  const environment = { OLLAMA_HOST: "http://user:password@127.0.0.1:9/ollama/" };
+  const store = mkdtempSync(join(tmpdir(), "serve-"));
+  const surroundings = { environment, out, err: out, signal: stop.signal };
+  const ended = serve(["--port", "0", "--store", store], surroundings);
+  await expect.poll(() => printed).toContain("does not answer yet");
+  stop.abort();
+  expect(await ended).toBe(0);
+  expect(printed).toContain("  upstream: http://127.0.0.1:9/ollama (OLLAMA_HOST)\n");
+});
+
 test("an empty variable counts as not set, and yes or no is read as words and digits", () => {
   expect(serveOptions([], { OPTIMIZER_PORT: "" }).sources.port).toBe("default");
   const override = (value: string) => serveOptions([], { OPTIMIZER_OVERRIDE: value }).options.override;
