@@ -44,6 +44,8 @@ export function addReportRoutes(app: Hono, context: ServerContext, watch: Watch)
   const { store, bodyLimitBytes } = context;
   const { autopilot, alerts, reporting } = watch;
   const shared = new Shared();
+  /** Until then steps and ratings of the time before this start are not known. A store that is away says so itself. */
+  const isRead = store.ready().catch(() => {});
   const body = (asked: Context): Promise<Uint8Array> => readJsonBody(asked.req.raw, bodyLimitBytes);
 
   /** The requests of the last days. @throws OptimizerError `OPTION_INVALID` */
@@ -63,6 +65,7 @@ export function addReportRoutes(app: Hono, context: ServerContext, watch: Watch)
 
   app.get("/optimization/report", async (asked) => {
     const { days, now, requests } = period(asked, 7);
+    await isRead;
     const report = await shared.once(`report ${days}`, async () =>
       reportOf(requests(), {
         now,
@@ -77,6 +80,7 @@ export function addReportRoutes(app: Hono, context: ServerContext, watch: Watch)
 
   app.get("/optimization/metrics", async (asked) => {
     const { days, now, since, requests } = period(asked, 7);
+    await isRead;
     const figures = await shared.once(`metrics ${days}`, () => callFigures(requests(), now));
     return Response.json({ days, since, ...figures, ratings: ratingCounts(store, since) });
   });
@@ -133,7 +137,8 @@ export function addReportRoutes(app: Hono, context: ServerContext, watch: Watch)
   app.post("/optimization/auto-optimize", async (asked) =>
     Response.json(runAnswer(await autopilot.run({ dryRun: dryRunOf(await body(asked)) }))),
   );
-  const status = (): Response => {
+  const status = async (): Promise<Response> => {
+    await isRead;
     const { enabled, everyMs, changedAt, lastRunAt, open } = autopilot.status();
     return Response.json({
       enabled,

@@ -2,11 +2,15 @@ import { parseHTML } from "linkedom";
 import { describe, expect, test } from "vitest";
 import type { Anomalies, Costs, Report } from "../../../src/analysis/types.js";
 import { EntryCache } from "../../../src/cache/index.js";
+import { createServerApp } from "../../../src/server/index.js";
 import { memoryStore } from "../../../src/storage/memory.js";
+import { step } from "../../autopilot/support.js";
 import { call, lognormal, seeded } from "../../monitor/calls.js";
+import { temporaryFolders } from "../../storage/temporaryFolder.js";
 import { pair, user } from "../support.js";
 
 const MINUTE = 60_000;
+const folders = temporaryFolders();
 
 /** A server with the log of some calls that were made lately. */
 async function withCalls(count: number, options: Parameters<typeof pair>[1] = {}) {
@@ -189,6 +193,29 @@ describe("auto-optimize", () => {
     });
     expect(await (await server.post("/optimization/autonomous/disable", "")).json()).toMatchObject({
       enabled: false,
+    });
+  });
+
+  test("is told as it was switched also while the store is being read", async () => {
+    const folder = await folders.make();
+    await using server = await pair();
+    const started = (store = folders.open(folder)) => ({
+      store,
+      app: createServerApp({ upstream: server.ollama.origin, store }),
+    });
+    const first = started();
+    await first.app.request("/optimization/autonomous/enable", { method: "POST" });
+    await first.store.merge("settings", { id: "autopilot step 1", value: step({ state: "kept" }) });
+    await first.store.close();
+    const status = started();
+    const report = started();
+
+    expect(await (await status.app.request("/optimization/autonomous/status")).json()).toMatchObject({
+      enabled: true,
+      history: [{ state: "kept" }],
+    });
+    expect(await (await report.app.request("/optimization/report")).json()).toMatchObject({
+      applied: [{ outcome: "kept" }],
     });
   });
 });
