@@ -43,6 +43,8 @@ interface Learned {
   confirmed: number;
   /** Probes that the server refused. */
   refused: number;
+  /** A call that another one followed at once, as in an agent: it is learned of in the next pause. */
+  missed?: CountedRequest | undefined;
 }
 
 type CountedRequest = Pick<
@@ -197,27 +199,28 @@ export class PromptCounter {
     idleOptions: () => Promise<RunnerOptions | null>,
   ): Promise<void> {
     if (!model.digest || request.raw || this.probing.has(model.digest)) return;
-    const messages = messagesOf(request);
     const learned = this.of(model);
-    const { layout } = learned;
-    const shape = { tools: request.tools, think: request.think };
-    if (learned.refused >= MOST_REFUSED || layout.isKnown(messages, shape)) return;
+    const { layout, missed } = learned;
+    const unknown = (missed ? [request, missed] : [request])
+      .map((asked) => ({ messages: messagesOf(asked), tools: asked.tools, think: asked.think }))
+      .filter((asked) => layout.isLearnable(asked.messages, asked) && !layout.isKnown(asked.messages, asked));
+    if (learned.refused >= MOST_REFUSED || unknown.length === 0) return;
     this.probing.add(model.digest);
     let isBusy = false;
     try {
-      await layout.learn(messages, shape, async (probeMessages, probeTools, probeThink) => {
-        const options = await idleOptions();
-        isBusy = options === null;
-        if (!options) throw new Error("the model is not idle");
-        return ollama.renderPrompt(
-          address,
-          { model: model.name, messages: probeMessages, tools: probeTools, think: probeThink },
-          options,
-        );
-      });
+      for (const asked of unknown) {
+        await layout.learn(asked.messages, asked, async (messages, tools, think) => {
+          const options = await idleOptions();
+          isBusy = options === null;
+          if (!options) throw new Error("the model is not idle");
+          return ollama.renderPrompt(address, { model: model.name, messages, tools, think }, options);
+        });
+      }
+      learned.missed = undefined;
       this.save(model, this.of(model));
     } catch (error) {
       // A program that calls without a pause is not a server that refuses.
+      learned.missed = isBusy ? unknown.at(-1) : undefined;
       if (!isBusy) learned.refused++;
       this.logger.debug?.(
         `optimizer: the chat template of "${model.name}" was not learned (${String((error as Error).message)})`,

@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import type { DecisionRecord } from "../../src/records.js";
 import { bench } from "../chatModel/support.js";
 
 it("learns the chat template in the first pause, however long a program called without one", async () => {
@@ -11,4 +12,14 @@ it("learns the chat template in the first pause, however long a program called w
   // Probes wait for 50 ms of idleness: the one of each reply meets the next call.
   for (let call = 0; call < 5; call++) await ask();
   await expect.poll(ask, { timeout: 10_000, interval: 400 }).toBe("exact");
+});
+
+it("learns in a pause also what was asked right before the last call, as the first call of an agent is", async () => {
+  await using test = await bench({ content: "ok", delayMs: 120 });
+  const model = test.model();
+  const sources = async () => {
+    const replies = [await model.invoke("How are you?"), await model.invoke([["system", "Be terse."], "And you?"])];
+    return replies.map(({ response_metadata }) => (response_metadata.optimizer as DecisionRecord).countSource);
+  };
+  await expect.poll(sources, { timeout: 10_000, interval: 600 }).toEqual(["exact", "exact"]);
 });
