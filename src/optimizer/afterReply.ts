@@ -122,8 +122,9 @@ function wasReloaded(slot: SlotState, decided: Decided, reply: Reply): boolean {
   if (!isReloading(decided)) {
     return reply.loadMs !== null && isReload(reply.loadMs, warmLoadMs, loadMs, seenMs(slot, decided, reply));
   }
-  // It may be that another program loaded the same window in between.
-  return warmLoadMs.length === 0 || reply.loadMs === null || isReload(reply.loadMs, warmLoadMs, loadMs);
+  // It may be that another program loaded the same window in between. What loads took before tells nothing then: one
+  // from a cold disk takes ten times as long.
+  return warmLoadMs.length === 0 || reply.loadMs === null || isReload(reply.loadMs, warmLoadMs, []);
 }
 
 /** How long before the call the server showed the window that was sent; Infinity when it did not. */

@@ -87,6 +87,17 @@ describe("reloads", () => {
     );
   });
 
+  test.each([
+    ["a warm file loads in a fifth of what the first load took from a cold disk", [20], 20_000, 4_000],
+    ["a small model's took a busy machine 2.5 s, now 0.3 s", [2, 3, 3], 2_500, 330],
+  ])("a decided reload may be far shorter than those before: %s", (_name, warmLoadMs, before, loadMs) => {
+    const call = facts(9000);
+    const slot = loadedWith(8192, { known: { warmLoadMs, loadMs: [before] } });
+    const after = answered(slot, call, decided(slot, call), reply(9000, { loadMs }));
+    expect(after.outcome.reloaded).toBe(true);
+    expect(after.slot.known.loadMs).toEqual([before, loadMs]);
+  });
+
   test("who waited for another call's reload neither counts it nor teaches what is warm", () => {
     const slot = afterDecision(loadedWith(8192), decided(loadedWith(8192), facts(9000)), NOW);
     const after = kept(slot, facts(100), reply(100, { loadMs: 3000 }));
