@@ -302,7 +302,8 @@ function costs(of: Costs): Block[] {
     "Cost",
     ...lists.map((list) => `At ${list}`),
   ];
-  const days = Object.entries(of.byDay).slice(-DAYS);
+  const all = Object.entries(of.byDay);
+  const days = all.slice(-DAYS);
   const models = Object.entries(of.byModel).slice(0, LISTED);
   const others = of.total.otherPricedCalls;
   const gaps = [
@@ -316,7 +317,7 @@ function costs(of: Costs): Block[] {
       row("All", of.total),
     ]),
     table(
-      `By day (${of.timeZone})`,
+      `${all.length > DAYS ? `The newest ${DAYS} of ${all.length} days` : "By day"} (${of.timeZone})`,
       head("Day"),
       days.map(([name, line]) => row(name, line)),
     ),

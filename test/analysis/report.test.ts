@@ -202,6 +202,14 @@ test("calls at the price of all other models are in the sums, and said to be so"
   expect(page).not.toContain("Not in these sums");
 });
 
+test("a table of the last days says that there are more", async () => {
+  const daily = (days: number) =>
+    Array.from({ length: days }, (_, day) => request({ atMs: START + day * 24 * HOUR, id: `${day}` }));
+  const page = async (days: number) => reportMarkdown(await reportOf(daily(days), { now, prices: {} }));
+  expect(await page(30)).toContain("The newest 14 of 30 days (UTC):");
+  expect(await page(14)).toContain("By day (UTC):");
+});
+
 describe("the page", () => {
   const hostile = `</title><script>alert(1)</script>" onload='x' | [a](javascript:x) & <img src=x onerror=y>\u0000`;
   const full = async (name: string): Promise<Report> => {
