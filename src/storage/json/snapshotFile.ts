@@ -47,8 +47,8 @@ export async function parseSnapshot(bytes: Buffer): Promise<ReadSnapshot> {
     if (file !== null) return { file, damage: null };
   }
   if (foot === null) {
-    const file = parseWhole(bytes.toString("utf8"));
-    if (file !== null) return { file, damage: null };
+    const read = parseWhole(bytes.toString("utf8"));
+    if (read !== null) return read;
   }
   return {
     file: await readLines(bytes, true),
@@ -78,19 +78,50 @@ async function readLines(bytes: Buffer, isDamaged: boolean): Promise<SnapshotFil
   return { ...head, documents };
 }
 
-function parseWhole(text: string): SnapshotFile | null {
+function parseWhole(text: string): ReadSnapshot | null {
   const value = parseJson(text);
   if (!isHead(value) || !("documents" in value)) return null;
   if (typeof value.documents !== "object" || value.documents === null) return null;
   const documents = Object.entries(value.documents);
   if (!documents.every(([id, document]) => isDocument(document) && document.id === id)) return null;
   const { schemaVersion, kind, through } = value;
+  let damage: string | null = null;
+  const fitting = documents.filter(([, document]) => {
+    const field = misfit(document);
+    if (field !== undefined) damage = `has ${JSON.stringify(document[field])} as ${field}`;
+    return field === undefined;
+  });
   return {
-    schemaVersion,
-    kind,
-    through,
-    documents: documents.map(([id, document]) => [id, JSON.stringify(document)]),
+    file: {
+      schemaVersion,
+      kind,
+      through,
+      documents: fitting.map(([id, document]) => [id, JSON.stringify(document)]),
+    },
+    damage,
   };
+}
+
+/** What the lists of a profile hold. */
+const LISTS = {
+  models: "string",
+  ceilings: "object",
+  memory: "object",
+  batches: "object",
+  loadMs: "number",
+  warmLoadMs: "number",
+  recentNeeds: "number",
+  largestNeeds: "number",
+};
+const WINDOWS = ["trainedNumCtx", "pinnedNumCtx", "maximumNumCtx"];
+
+/** The field in which a person wrote what must not be there: a window of "8192" would fail every call. */
+function misfit(document: Readonly<Record<string, unknown>>): string | undefined {
+  const list = Object.entries(LISTS).find(([name, type]) => {
+    const { [name]: held = [] } = document;
+    return !Array.isArray(held) || held.some((each) => typeof (each ?? 0) !== type);
+  });
+  return list?.[0] ?? WINDOWS.find((name) => !Number.isInteger(document[name] ?? 1));
 }
 
 function parseHead(text: string): Omit<SnapshotFile, "documents"> | null {

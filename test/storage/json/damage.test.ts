@@ -1,7 +1,7 @@
 import { appendFile, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
-import { collect, request, rule, template } from "../../contract/records.ts";
+import { collect, request, rule, template, time } from "../../contract/records.ts";
 import { temporaryFolders } from "../temporaryFolder.ts";
 
 const folders = temporaryFolders();
@@ -79,6 +79,31 @@ describe("a damaged store", () => {
     const store = folders.open(folder);
     expect((await collect(store.requests())).map(({ id }) => id)).toEqual(IDS.filter((id) => id !== "a2"));
     expect(folders.warnings).toEqual([expect.stringContaining(path)]);
+  });
+
+  it.each([
+    ["pinnedNumCtx", "8192"],
+    ["maximumNumCtx", 8192.5],
+    ["models", "tiny"],
+    ["models", null],
+    ["ceilings", [null]],
+    ["recentNeeds", {}],
+  ])("sets a profile aside whose %s a person made %j, and says so", async (field, value) => {
+    const folder = await filled(true);
+    const path = join(folder, "v1", "profiles.json");
+    const stamps = { schemaVersion: 1, createdAt: time(0), updatedAt: time(0), counts: {} };
+    const documents = {
+      edited: { ...stamps, id: "edited", models: ["a"], pinnedNumCtx: null, [field]: value },
+      whole: { ...stamps, id: "whole", models: ["b"], pinnedNumCtx: 8192, loadMs: [1, null], ceilings: [] },
+    };
+    const file = { ...JSON.parse(await readFile(path, "utf8")), documents };
+    await writeFile(path, JSON.stringify(file, null, 2));
+    const store = folders.open(folder);
+    await store.ready();
+    expect([...store.list("profiles")].map(({ id }) => id)).toEqual(["whole"]);
+    expect(folders.warnings).toEqual([
+      expect.stringContaining(`profiles.json has ${JSON.stringify(value)} as ${field}. It is kept as`),
+    ]);
   });
 
   it("loses one setting when its line is damaged and the change log no longer reaches back", async () => {
