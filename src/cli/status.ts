@@ -1,5 +1,5 @@
 /** What a long run does just now, when nobody can tell how many steps are left. */
-import type { Output } from "./terminal.js";
+import { type Output, redrawn } from "./terminal.js";
 
 /** Elsewhere than on a terminal, a line at most so often. */
 const LINE_MS = 5_000;
@@ -24,7 +24,7 @@ export function status(out: Output, now: () => number = () => performance.now())
     show(text, share) {
       if (out.isTTY) {
         const filled = Math.round(BAR * Math.min(1, Math.max(0, share)));
-        out.write(`\r\x1b[K[${"#".repeat(filled)}${".".repeat(BAR - filled)}] ${text}`);
+        out.write(redrawn(`[${"#".repeat(filled)}${".".repeat(BAR - filled)}] ${text}`));
         return;
       }
       if (now() - last < LINE_MS) return;

@@ -32,8 +32,16 @@ export function progress(
     const filled = Math.round((BAR * done) / total);
     const left = done === 0 ? "" : `, ${Math.ceil((seconds / done) * (total - done))} s left`;
     const bar = "#".repeat(filled) + ".".repeat(BAR - filled);
-    out.write(`\r\x1b[K${label} [${bar}] ${done}/${total}${done === total ? "\n" : left}`);
+    out.write(redrawn(`${label} [${bar}] ${done}/${total}${done === total ? "\n" : left}`));
   };
+}
+
+/**
+ * A line in place of the one that a terminal shows; cut at its edge (DECAWM), since of a line that goes on in the next
+ * row only the end would be replaced.
+ */
+export function redrawn(line: string): string {
+  return `\r\x1b[K\x1b[?7l${line}\x1b[?7h`;
 }
 
 /**

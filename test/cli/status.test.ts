@@ -23,11 +23,11 @@ const steps = [
   [6_000, "reading on", 2],
 ] as const;
 
-test("on a terminal one line is redrawn, and cleared in the end", () => {
+test("on a terminal one line is redrawn, cut where the terminal is narrower, and cleared in the end", () => {
   expect(printed(true, steps).split("\r\x1b[K").slice(1)).toEqual([
-    "[....................] loading",
-    "[##########..........] reading",
-    "[####################] reading on",
+    "\x1b[?7l[....................] loading\x1b[?7h",
+    "\x1b[?7l[##########..........] reading\x1b[?7h",
+    "\x1b[?7l[####################] reading on\x1b[?7h",
     "",
   ]);
 });

@@ -13,10 +13,10 @@ function written(isTTY: boolean, total: number): string {
 }
 
 describe("progress", () => {
-  test("redraws one line on a terminal and ends it", () => {
+  test("redraws one line on a terminal, cut where that is narrower, and ends it", () => {
     const text = written(true, 4);
-    expect(text).toContain("\r\x1b[KCalls [########......................] 1/4, 2 s left");
-    expect(text.endsWith("[##############################] 4/4\n")).toBe(true);
+    expect(text).toContain("\r\x1b[K\x1b[?7lCalls [########......................] 1/4, 2 s left");
+    expect(text.endsWith("[##############################] 4/4\n\x1b[?7h")).toBe(true);
     expect(text.match(/\n/g)).toHaveLength(1);
   });
 
