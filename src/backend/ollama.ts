@@ -52,7 +52,14 @@ async function json<T>(reply: WireReply, model: string): Promise<T> {
 }
 
 async function get<T>(server: ServerAddress, path: string, signal?: AbortSignal): Promise<T> {
-  return json<T>(await reach(server, path, { headers: { ...server.headers }, signal }), "");
+  const reply = await reach(server, path, { headers: { ...server.headers }, signal });
+  try {
+    return await json<T>(reply, "");
+  } catch (error) {
+    // Every Ollama has these routes.
+    if (reply.status !== 404 && !(error instanceof SyntaxError)) throw error;
+    throw unreachable(server.origin, { code: "what answers there is no Ollama" });
+  }
 }
 
 /** The server's version (`/api/version`); builds from source say "0.0.0". */

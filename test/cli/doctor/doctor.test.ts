@@ -8,6 +8,7 @@ import type { Finding } from "../../../src/cli/doctor/finding.js";
 import { openJsonStore } from "../../../src/storage/json/openJsonStore.js";
 import { startOllamaServer } from "../../../src/testing/index.js";
 import { request } from "../../contract/records.js";
+import { commandLine } from "../commandLine.js";
 
 let folder: string;
 beforeEach(() => {
@@ -77,15 +78,23 @@ test("without Ollama it says how to start it, and goes on with what there is", a
   expect(list.map(({ topic }) => topic)).toEqual(["server", "memory", "store"]);
 });
 
-test("a server that is no Ollama is told apart", async () => {
+test.each([200, 404])("a server that is no Ollama is told apart (%i)", async (status) => {
   const { createServer } = await import("node:http");
-  const other = createServer((_, response) => response.end("<html>")).listen(0, "127.0.0.1");
+  const other = createServer((_, response) => response.writeHead(status).end("<html>")).listen(
+    0,
+    "127.0.0.1",
+  );
   await new Promise((resolve) => other.once("listening", resolve));
-  const { port } = other.address() as { port: number };
-  const { code, worst } = await findings({ host: `http://127.0.0.1:${port}` });
+  const host = `http://127.0.0.1:${(other.address() as { port: number }).port}`;
+  const { code, worst } = await findings({ host });
+  const calibration = await commandLine(["calibrate", "tiny", "--dry-run", "--host", host]);
   other.close();
   expect(code).toBe(1);
   expect(worst[0]!.text).toMatch(/is no Ollama/);
+  expect([calibration.code, calibration.err]).toEqual([
+    1,
+    expect.stringMatching(/^SERVER_UNREACHABLE: .*is no Ollama/m),
+  ]);
 });
 
 test("a server without models is an error with the remedy", async () => {
