@@ -184,3 +184,21 @@ test.skipIf(process.getuid?.() === 0)("a folder that became read-only says so", 
   chmodSync(join(path, "cache"), 0o500);
   await expect(set(backend, "a", "1")).rejects.toThrow();
 });
+
+test.each([0, 1000])(
+  "a folder that a person removes is empty, and filled anew (refreshed after %i ms)",
+  async (refreshMs) => {
+    let now = NOW;
+    const path = folder();
+    const backend = open(path, { refreshMs, now: () => now });
+    await set(backend, "old", '"wrong"');
+    rmSync(join(path, "cache"), { recursive: true });
+    now += 1000;
+    await backend.get("old");
+    await set(backend, "new", '"right"');
+
+    expect(await backend.get("old")).toBe(undefined);
+    expect((await backend.get("new"))?.value).toBe('"right"');
+    expect(segments(path)).toHaveLength(1);
+  },
+);

@@ -74,12 +74,17 @@ class FolderBackend implements CacheBackend {
     this.#now = options.now ?? Date.now;
     this.#refreshMs = options.refreshMs ?? 1_000;
     this.#compactBytes = options.compactBytes ?? 8 * 1024 * 1024;
+    this.#make();
+  }
+
+  /** Also while it is open: whoever removes the folder wants the replies gone, not the cache. */
+  #make(): void {
     try {
-      mkdirSync(location, { recursive: true, mode: FOLDER_MODE });
+      mkdirSync(this.location, { recursive: true, mode: FOLDER_MODE });
     } catch (error) {
-      throw writeFailure(location, error);
+      throw writeFailure(this.location, error);
     }
-    assertRealFolder(location);
+    assertRealFolder(this.location);
   }
 
   async get(key: string): Promise<CacheEntry | undefined> {
@@ -180,6 +185,7 @@ class FolderBackend implements CacheBackend {
 
   async #read(): Promise<void> {
     this.#refreshedAt = this.#now();
+    this.#make();
     const names = new Set(readdirSync(this.location).filter((name) => SEGMENT.test(name)));
     for (const name of names) {
       if (this.#segments.has(name)) continue;
@@ -230,6 +236,7 @@ class FolderBackend implements CacheBackend {
   }
 
   #newSegment(): SegmentFile {
+    this.#make();
     const name = `${this.#writer}-${++this.#generation}.log`;
     const segment = new SegmentFile(name, join(this.location, name), true);
     this.#segments.set(name, segment);
