@@ -2,13 +2,13 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { ChatOllama } from "@langchain/ollama";
 import { installedModels, loadedModels, post, type ServerAddress, show } from "../backend/ollama.js";
 import { upstreamError } from "../backend/refusal.js";
 import { nodeTransport, readBody } from "../backend/transport.js";
 import type { WireLoadedModel, WireModel } from "../backend/wire.js";
 import { OptimizerError } from "../errors.js";
 import { llamaEngine, startOllamaServer } from "../testing/index.js";
+import { DEFAULT_ORIGIN, ollamaOrigin } from "./ollamaOrigin.js";
 import type { Output } from "./terminal.js";
 
 export interface DemoServer {
@@ -30,12 +30,12 @@ const UNLOAD_MS = 20_000;
 /**
  * The Ollama at `host` with the named or its smallest model; without such a server, an embedded one.
  *
- * @throws OptimizerError `MODEL_NOT_FOUND`, `MODEL_UNSUITABLE`, `SERVER_UNREACHABLE` (when a model was named),
+ * @throws OptimizerError `OPTION_INVALID`, `MODEL_NOT_FOUND`, `MODEL_UNSUITABLE`, `SERVER_UNREACHABLE` (when a model was named),
  * `ENGINE_MISSING`
  */
 export async function demoServer(choice: Choice, out: Output, signal: AbortSignal): Promise<DemoServer> {
   if (choice.embedded) return embeddedServer(out, signal);
-  const address = addressOf(choice.host);
+  const address = { origin: ollamaOrigin(choice.host || DEFAULT_ORIGIN), transport: nodeTransport };
   let installed: WireModel[];
   try {
     installed = await installedModels(address, AbortSignal.any([signal, AbortSignal.timeout(SEARCH_MS)]));
@@ -53,15 +53,6 @@ export async function demoServer(choice: Choice, out: Output, signal: AbortSigna
   const which = choice.model ? "" : ", the smallest there (--model NAME takes another)";
   out.write(`Ollama at ${address.origin}, model ${model.name}${which}.\n`);
   return { address, model: model.name, close: async () => {} };
-}
-
-/** ollama-js knows how Ollama reads an address without a scheme or a port. */
-function addressOf(host: string | undefined): ServerAddress {
-  const { client } = new ChatOllama({ model: "none", baseUrl: host || "127.0.0.1:11434" });
-  return {
-    origin: (client as unknown as { config: { host: string } }).config.host,
-    transport: nodeTransport,
-  };
 }
 
 async function chooseModel(

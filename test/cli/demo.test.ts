@@ -165,7 +165,8 @@ describe("demo", () => {
   });
 
   test("fails for a named model when no server answers", async () => {
-    const { exitCode, err } = await run("127.0.0.1:1", ["--model", "tiny"]);
+    // In quotes, as OLLAMA_HOST may stand in a service's file.
+    const { exitCode, err } = await run('"0.0.0.0:1"', ["--model", "tiny"]);
 
     expect(exitCode).toBe(1);
     expect(err).toContain("SERVER_UNREACHABLE: No answer from Ollama at http://127.0.0.1:1");
