@@ -84,6 +84,8 @@ export class Recorder {
     const nothing = { retries, reloaded: false, shifted: false, cut: false, error: errorCode(error) };
     plan.decision = withOutcome(plan.decision, nothing);
     const { final } = observer;
+    // What failed, or went out as it was written, may have changed what is loaded.
+    if (!basis || !final) plan.watch.markStale();
     if (!basis) {
       if (!final) return;
       const outcome = undecidedOutcome(plan.seen, plan.call.body, final, isRefusing(plan));
@@ -92,7 +94,6 @@ export class Recorder {
     }
     if (!final) {
       this.planner.slots.failed(basis.slotId, decided);
-      plan.watch.markStale();
       return;
     }
     const reply = {

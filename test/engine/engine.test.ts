@@ -355,6 +355,15 @@ describe("what is left untouched", () => {
     expect(decision.action).toBe("pass");
   });
 
+  test("the window that it loads is seen by the next decision, which does not load another", async () => {
+    for (let warm = 0; warm < 2; warm++) await finish(call(prompt(9_000)));
+    await finish(call(prompt(5), { optimize: false }));
+    const loads = server.loads.length;
+    const { decision } = await finish(call(prompt(5)));
+    expect(decision).toMatchObject({ action: "keep", numCtx: 4096, outcome: { reloaded: false } });
+    expect(server.loads).toHaveLength(loads);
+  });
+
   test("when the server's lists fail, the call goes out with truncate: false only", async () => {
     for (const path of ["/api/show", "/api/ps", "/api/tags"])
       server.failNext({ path, status: 500, times: 9 });

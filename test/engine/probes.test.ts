@@ -18,8 +18,13 @@ it("learns in a pause also what was asked right before the last call, as the fir
   await using test = await bench({ content: "ok", delayMs: 120 });
   const model = test.model();
   const sources = async () => {
-    const replies = [await model.invoke("How are you?"), await model.invoke([["system", "Be terse."], "And you?"])];
-    return replies.map(({ response_metadata }) => (response_metadata.optimizer as DecisionRecord).countSource);
+    const replies = [
+      await model.invoke("How are you?"),
+      await model.invoke([["system", "Be terse."], "And you?"]),
+    ];
+    return replies.map(
+      ({ response_metadata }) => (response_metadata.optimizer as DecisionRecord).countSource,
+    );
   };
   await expect.poll(sources, { timeout: 10_000, interval: 600 }).toEqual(["exact", "exact"]);
 });
