@@ -329,10 +329,11 @@ export class Planner {
     await this.counter.prepare(basis.model, watch.address);
     if (!this.counter.isPrepared(basis.model)) return;
     await this.counter.probe(basis.model, addressOf(call), call.body, async () => {
-      if (!this.slots.idleOptions(basis.slotId)) return null;
+      const idleOptions = () => (watch.undecided > 0 ? null : this.slots.idleOptions(basis.slotId));
+      if (!idleOptions()) return null;
       // Another client may have loaded another window since the last look.
       await watch.refresh();
-      const options = this.slots.idleOptions(basis.slotId);
+      const options = idleOptions();
       return watch.loadedState(basis.model)?.numCtx === options?.num_ctx ? options : null;
     });
   }

@@ -46,6 +46,7 @@ export class Recorder {
       resolve = done;
     });
     if (plan.basis) this.planner.slots.started(plan.basis.slotId);
+    else plan.watch.undecided++;
     const sentAt = steadyNow();
     const end = (error: unknown): void => {
       if (ended) return;
@@ -87,6 +88,7 @@ export class Recorder {
     // What failed, or went out as it was written, may have changed what is loaded.
     if (!basis || !final) plan.watch.markStale();
     if (!basis) {
+      plan.watch.undecided--;
       if (!final) return;
       const outcome = undecidedOutcome(plan.seen, plan.call.body, final, isRefusing(plan));
       plan.decision = withOutcome(plan.decision, { ...nothing, ...outcome });

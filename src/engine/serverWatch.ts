@@ -54,6 +54,8 @@ export class ServerWatch {
   private digests: { readonly at: number; readonly byName: ReadonlyMap<string, string> } | null = null;
   /** When `/api/ps` was last asked with success; 0 before. Milliseconds since the epoch. */
   observedAt = 0;
+  /** Calls on their way that go out as they were written: which runner they use is not known. */
+  undecided = 0;
   private lastUse = 0;
   /** When `/api/ps` was last asked, and whether it took long to answer. */
   private askedAt = 0;

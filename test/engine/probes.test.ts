@@ -28,3 +28,14 @@ it("learns in a pause also what was asked right before the last call, as the fir
   };
   await expect.poll(sources, { timeout: 10_000, interval: 600 }).toEqual(["exact", "exact"]);
 });
+
+it("probes nothing while a call that is not optimized is on its way, which may be loading another window", async () => {
+  await using test = await bench({ content: "ok", delayMs: 200 });
+  const model = test.model();
+  const probes = () => test.server.requests.filter(({ body }) => (body as Asked)?._debug_render_only);
+  await model.invoke("How are you?");
+  await model.invoke("And you?", { optimize: false });
+  expect(probes()).toEqual([]);
+});
+
+type Asked = { readonly _debug_render_only?: boolean } | null | undefined;
