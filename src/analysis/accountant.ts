@@ -27,29 +27,6 @@ interface GroupCells {
   last: Cell | null;
 }
 
-/** The line of no calls. */
-const NOTHING: Omit<CostLine, "hosted"> = {
-  calls: 0,
-  failedCalls: 0,
-  inputTokens: 0,
-  cachedTokens: 0,
-  outputTokens: 0,
-  uncountedCalls: 0,
-  unpricedCalls: 0,
-  otherPricedCalls: 0,
-  callMs: 0,
-  computeMs: 0,
-  inputCost: null,
-  outputCost: null,
-  tokenCost: null,
-  computeCost: null,
-  kilowattHours: null,
-  electricityCost: null,
-  totalCost: null,
-};
-const FIGURES = Object.keys(NOTHING) as (keyof typeof NOTHING)[];
-type Figures = Record<keyof typeof NOTHING, number | null>;
-
 /** Cells that are put together without a pause. */
 const AT_ONCE = 200;
 
@@ -128,7 +105,26 @@ export class Accountant {
   }
 
   private emptyLine(): Mutable<CostLine> {
-    return { ...NOTHING, hosted: Object.fromEntries(this.hosted.map(([name]) => [name, 0])) };
+    return {
+      calls: 0,
+      failedCalls: 0,
+      inputTokens: 0,
+      cachedTokens: 0,
+      outputTokens: 0,
+      uncountedCalls: 0,
+      unpricedCalls: 0,
+      otherPricedCalls: 0,
+      callMs: 0,
+      computeMs: 0,
+      inputCost: null,
+      outputCost: null,
+      tokenCost: null,
+      computeCost: null,
+      kilowattHours: null,
+      electricityCost: null,
+      totalCost: null,
+      hosted: Object.fromEntries(this.hosted.map(([name]) => [name, 0])),
+    };
   }
 
   private charge(line: Mutable<CostLine>, record: RequestRecord, at: number): void {
@@ -214,7 +210,23 @@ function wattsOf({ electricity }: Prices, { at, serverId }: RequestRecord): numb
 }
 
 function add(line: Mutable<CostLine>, bill: CostLine): void {
-  for (const name of FIGURES) (line as Figures)[name] = sum(line[name], bill[name]);
+  line.calls += bill.calls;
+  line.failedCalls += bill.failedCalls;
+  line.inputTokens += bill.inputTokens;
+  line.cachedTokens += bill.cachedTokens;
+  line.outputTokens += bill.outputTokens;
+  line.uncountedCalls += bill.uncountedCalls;
+  line.unpricedCalls += bill.unpricedCalls;
+  line.otherPricedCalls += bill.otherPricedCalls;
+  line.callMs += bill.callMs;
+  line.computeMs += bill.computeMs;
+  line.inputCost = sum(line.inputCost, bill.inputCost);
+  line.outputCost = sum(line.outputCost, bill.outputCost);
+  line.tokenCost = sum(line.tokenCost, bill.tokenCost);
+  line.computeCost = sum(line.computeCost, bill.computeCost);
+  line.kilowattHours = sum(line.kilowattHours, bill.kilowattHours);
+  line.electricityCost = sum(line.electricityCost, bill.electricityCost);
+  line.totalCost = sum(line.totalCost, bill.totalCost);
   const hosted = line.hosted as Record<string, number>;
   for (const name in bill.hosted) hosted[name]! += bill.hosted[name]!;
 }
