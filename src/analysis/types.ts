@@ -3,7 +3,7 @@
  * milliseconds, counts tokens, shares 0 to 1.
  */
 
-/** A question that the data cannot answer yet. Never a number in disguise. */
+/** What the data cannot answer yet. */
 export interface NotEnough {
   readonly enough: false;
   readonly have: number;
@@ -165,7 +165,7 @@ export interface ForecastHour {
   readonly high: number;
 }
 
-/** What to do before a busy or a quiet hour, and when. */
+/** What to do before a busy or quiet hour. */
 export interface Advice {
   readonly kind: "preload" | "scale";
   readonly at: string;
@@ -190,7 +190,7 @@ export interface Forecast {
   readonly refused: Refused;
 }
 
-/** Figures of a cache, as the cache itself counts them. */
+/** Figures of a cache, as it counts them. */
 export interface CacheFigures {
   readonly name: string;
   readonly size: number;
@@ -328,7 +328,7 @@ export interface ChartPoint {
   readonly p90: number | null;
 }
 
-/** Anomalies of one place and one cause, however often they came. */
+/** Anomalies of one place and one cause. */
 export interface Finding {
   readonly kind: AnomalyKind;
   readonly cause: Cause | null;
@@ -356,7 +356,7 @@ export interface EfficiencyScore {
   readonly findings: number;
 }
 
-/** Everything about a period, as data. `reportMarkdown` and `reportHtml` show it. */
+/** A period as data. `reportMarkdown` and `reportHtml` show it. */
 export interface Report {
   readonly title: string;
   /** When it was made, and the first and last call it saw (null: none). */

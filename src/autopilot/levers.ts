@@ -38,7 +38,7 @@ export interface CacheCounts {
   readonly maxSize: number;
 }
 
-/** Everything that an auto-optimizer may turn or start; what is left out is left alone. */
+/** What an auto-optimizer may turn or start. */
 export interface Levers {
   /** Asked at each run, so that models loaded meanwhile have theirs. */
   readonly dials?: () => readonly Dial[];
