@@ -172,8 +172,8 @@ function main() {
     return;
   }
   const [live, batch, bench] = ["bench-live", "bench-live-batch", "bench"].map(report);
-  const parts = [live && liveTable(live), batch && batchTable(batch)].filter(Boolean);
-  if (live) fill("README.md", "bench:live", parts.join("\n\n"));
+  if (live) fill("README.md", "bench:live", liveTable(live));
+  if (batch) fill("docs/measurements.md", "batch", batchTable(batch));
   if (bench) fill("docs/measurements.md", "bench", benchTable(bench));
 }
 

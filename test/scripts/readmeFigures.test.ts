@@ -27,6 +27,7 @@ describe("readmeFigures", () => {
     ["README.md", "demo"],
     ["README.md", "bench:live"],
     ["docs/measurements.md", "bench"],
+    ["docs/measurements.md", "batch"],
   ])("%s has the place of %s, which is filled", (file, place) => {
     const text = readFileSync(join(import.meta.dirname, "../..", file), "utf8");
     expect(filled(text, place, "figures")).toContain("figures");
