@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import type { StoredRecord } from "../../records.js";
 import { startPace } from "../pace.js";
 import type { DocumentKind } from "../store.js";
+import { misfit } from "./handWritten.js";
 
 /** How far change log files were read: bytes by file name. */
 export type Through = Readonly<Record<string, number>>;
@@ -100,28 +101,6 @@ function parseWhole(text: string): ReadSnapshot | null {
     },
     damage,
   };
-}
-
-/** What the lists of a profile hold. */
-const LISTS = {
-  models: "string",
-  ceilings: "object",
-  memory: "object",
-  batches: "object",
-  loadMs: "number",
-  warmLoadMs: "number",
-  recentNeeds: "number",
-  largestNeeds: "number",
-};
-const WINDOWS = ["trainedNumCtx", "pinnedNumCtx", "maximumNumCtx"];
-
-/** The field in which a person wrote what must not be there: a window of "8192" would fail every call. */
-function misfit(document: Readonly<Record<string, unknown>>): string | undefined {
-  const list = Object.entries(LISTS).find(([name, type]) => {
-    const { [name]: held = [] } = document;
-    return !Array.isArray(held) || held.some((each) => typeof (each ?? 0) !== type);
-  });
-  return list?.[0] ?? WINDOWS.find((name) => !Number.isInteger(document[name] ?? 1));
 }
 
 function parseHead(text: string): Omit<SnapshotFile, "documents"> | null {
