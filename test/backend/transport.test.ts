@@ -205,7 +205,6 @@ describe("a reply that was told to its end", () => {
     });
     await leave(origin, true);
     expect(isClosed).toBe(false);
-    await new Promise((resolve) => setTimeout(resolve, 1_200));
-    expect(isClosed).toBe(true);
+    await expect.poll(() => isClosed, { timeout: 10_000 }).toBe(true);
   });
 });

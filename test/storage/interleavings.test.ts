@@ -3,7 +3,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { Redis } from "ioredis";
 import postgres from "postgres";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { JsonStoreOptions } from "../../src/storage/json/openJsonStore.ts";
 import { postgresStore } from "../../src/storage/postgres/postgresStore.ts";
 import { redisStore } from "../../src/storage/redis/redisStore.ts";
@@ -110,11 +110,18 @@ async function catchUp(stores: OptimizerStore[]): Promise<void> {
     await each.merge("settings", { id: "look", value: 0 });
   }
 }
-/** Servers tell of others' changes at the next poll. */
+/** Servers tell of others' changes at a next poll: until each has heard what each said last. */
 const nextPoll = async (stores: OptimizerStore[]) => {
   await Promise.all(stores.map((each) => each.ready()));
-  await new Promise((resolve) => setTimeout(resolve, 60));
+  const said = stores.map((_, index) => ({ id: `said${index}`, value: ++words }));
+  await Promise.all(stores.map((each, index) => each.merge("settings", said[index]!)));
+  await vi.waitFor(() => {
+    for (const each of stores) {
+      expect(said.map(({ id }) => each.get("settings", id)?.value)).toEqual(said.map(({ value }) => value));
+    }
+  }, 10_000);
 };
+let words = 0;
 
 describe("any order of writes by several processes ends with exact counts and the latest fields", () => {
   it.each([
