@@ -460,13 +460,13 @@ describe("a server that accepts calls and never answers", () => {
 
   test("waiting for an equal call is within the timeout too", async () => {
     await using c = await cached({ content: "a", delayMs: 60_000 });
-    const first = c.model().invoke("a", { timeout: 700 });
+    const first = c.model().invoke("a", { timeout: 1_500 });
     first.catch(() => {});
     await until(() => c.calls() === 1);
     const began = performance.now();
     // The first one ends within this one's time, and the rest of it is all that is left.
-    await expect(c.model().invoke("a", { timeout: 900 })).rejects.toMatchObject({ name: "TimeoutError" });
-    expect(performance.now() - began).toBeLessThan(1_300);
+    await expect(c.model().invoke("a", { timeout: 2_000 })).rejects.toMatchObject({ name: "TimeoutError" });
+    expect(performance.now() - began).toBeLessThan(3_000);
   });
 });
 
