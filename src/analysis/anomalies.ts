@@ -29,7 +29,8 @@ export class AnomalyDetector {
   private readonly groups = new Map<Group, GroupWatch>();
   private readonly loads = new Map<Slot, LoadWatch>();
   private readonly machines = new Map<string, MachineWatch>();
-  private readonly volume: VolumeWatch;
+  private readonly bucketMs: number;
+  private volume: VolumeWatch;
   private readonly door = new Door();
   private readonly againMs: number;
 
@@ -44,7 +45,8 @@ export class AnomalyDetector {
       minimum: wholeNumber("minimum", options.minimum ?? MINIMUM, 20),
       method: options.method ?? "robust",
     };
-    this.volume = new VolumeWatch(within("volumeBucketMs", options.volumeBucketMs ?? HOUR_MS, 1));
+    this.bucketMs = within("volumeBucketMs", options.volumeBucketMs ?? HOUR_MS, 1);
+    this.volume = new VolumeWatch(this.bucketMs);
   }
 
   /**
@@ -65,6 +67,7 @@ export class AnomalyDetector {
     const byGroup = watch.take(call);
     const byLoads = (this.loads.get(slot) ?? this.watchLoads(slot)).take(call);
     const byMachine = (this.machines.get(serverId) ?? this.watchMachine(serverId)).take(call);
+    if (call.goesBack) this.volume = new VolumeWatch(this.bucketMs);
     const byVolume = this.volume.take(call);
     if (byGroup.length + byLoads.length + byMachine.length + byVolume.length === 0) return [];
     return [...byGroup, ...byLoads, ...byMachine, ...byVolume];

@@ -13,6 +13,8 @@ export interface Call {
   readonly slot: Slot;
   /** Whether the model was loaded for this call. */
   readonly isLoad: boolean;
+  /** The log goes back here: what was loaded, and how many calls came, tells nothing of the calls from now on. */
+  readonly goesBack: boolean;
 }
 
 /** One loaded runner: models of the same weights share it. Its model is the first that was seen to use it. */

@@ -8,7 +8,7 @@ import type { Group, Refused } from "./types.js";
 /** Clocks of machines that share a store differ, and calls end while the log is read. */
 const CLOCK_SKEW_MS = 60_000;
 /** No call is so long: a log that goes back further was imported behind a newer one. */
-export const IMPORTED_MS = 86_400_000;
+const IMPORTED_MS = 86_400_000;
 
 const MEASURES = [
   "totalMs",
@@ -35,7 +35,7 @@ export class Door {
   private readonly reasons = new Map<string, number>();
   private readonly servers = new Map<string, Server>();
   private readonly times = new TimeParser();
-  private lastAt = 0;
+  private newestAt = 0;
 
   /**
    * The record as a call, or null when it is refused: its time is no time, before 1970 or later than `now` (by more than a minute),
@@ -69,9 +69,9 @@ export class Door {
 
   private place(record: RequestRecord, at: number): Call {
     const { serverId, model, templateId, decision } = record;
-    // What was loaded then has nothing to do with what is loaded months later.
-    if (at < this.lastAt - IMPORTED_MS) for (const { slots } of this.servers.values()) slots.clear();
-    this.lastAt = at;
+    const goesBack = at < this.newestAt - IMPORTED_MS;
+    if (goesBack) for (const { slots } of this.servers.values()) slots.clear();
+    this.newestAt = goesBack ? at : Math.max(at, this.newestAt);
     const server = entryOf(this.servers, serverId, newServer);
     const byTemplate = entryOf(server.groups, model, newMap<string | null, Group>);
     let group = byTemplate.get(templateId);
@@ -85,7 +85,7 @@ export class Door {
       known = { slot: { serverId, model }, loads: new SlotLoads() };
       server.slots.set(blob, known);
     }
-    return { record, at, group, slot: known.slot, isLoad: known.loads.take(record, at) };
+    return { record, at, group, slot: known.slot, isLoad: known.loads.take(record, at), goesBack };
   }
 
   get refused(): Refused {

@@ -1,6 +1,5 @@
 /** Watches how many requests come: surges at once, drops when their bucket of time is over. */
 import type { Call } from "./call.js";
-import { IMPORTED_MS } from "./door.js";
 import { RobustWindow } from "./robustWindow.js";
 import type { Anomaly } from "./types.js";
 import { moment, whole } from "./words.js";
@@ -29,7 +28,7 @@ const counted = (value: number): number => Math.max(0, (value / 2) ** 2 - 0.375)
 const NOTHING: readonly Anomaly[] = [];
 
 export class VolumeWatch {
-  private week: RobustWindow;
+  private readonly week: RobustWindow;
   /** Counts of the last buckets, by number of the bucket. */
   private readonly counts = new Map<number, number>();
   private readonly kept: number;
@@ -48,13 +47,6 @@ export class VolumeWatch {
   take({ record, at }: Call): readonly Anomaly[] {
     const bucket = Math.floor(at / this.bucketMs);
     this.bucket ??= bucket;
-    if (at < this.bucket * this.bucketMs - IMPORTED_MS) {
-      this.week = new RobustWindow(this.kept);
-      this.counts.clear();
-      this.bucket = bucket;
-      this.count = 0;
-      this.most = this.surgeFrom();
-    }
     // The log is in order of the ends of calls: one that began in the bucket before counts for this one.
     if (bucket <= this.bucket) {
       this.count++;

@@ -142,7 +142,7 @@ describe.skipIf(!program)(`reports on the page${SKIPPED}`, () => {
     page.on("request", (request) => asked.push(new URL(request.url()).pathname));
     const reads = () => asked.filter((path) => /report|costs|anomalies|metrics/.test(path));
     await expect.poll(() => asked, { timeout: 20_000 }).toContain("/optimization/models");
-    await page.waitForTimeout(500);
+    await page.waitForTimeout(2_500);
     expect(reads()).toEqual([]);
 
     await readReports(page);
